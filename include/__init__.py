@@ -1,0 +1,1 @@
+"""Penumbra: shadow rollouts for Amazon SageMaker."""

@@ -1,0 +1,1 @@
+"""The local project: start-up, sample models, traffic and the demo."""
