@@ -1,0 +1,356 @@
+"""The spec: what was asked, as reviewed YAML. One frozen model; every mistake in a file is named at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from include.rollout.errors import SpecError
+from include.rollout.gate import GatePolicy, LatencyGate
+
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
+
+
+class Strategy(StrEnum):
+    """How the shadow is put on the endpoint."""
+
+    SELF_SERVICE = "self_service"  # our own endpoint configs with ShadowProductionVariants
+
+
+class Mode(StrEnum):
+    """What the rollout is for."""
+
+    CANDIDATE = "candidate"  # judge a candidate, then promote it or roll back
+    DRY_RUN = "dry_run"  # judge a candidate, record what would have been done, restore
+
+
+class Settings(StrEnum):
+    """Which instances the promoted candidate runs on."""
+
+    PRODUCTION = "production"  # production's instance type and live count
+    SHADOW = "shadow"  # the shadow's, allowed only when it carried 100 % of the requests
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EndpointSection(_Section):
+    """The endpoint, and which of its production variants is challenged."""
+
+    name: Name = Field(description="the SageMaker endpoint; it must exist and be InService")
+    variant: Name | None = Field(
+        default=None, description="the production variant; may be left out when there is only one"
+    )
+
+
+class CandidateSection(_Section):
+    """What is on trial. Whatever is left out is copied whole from production."""
+
+    package_group: Name | None = Field(
+        default=None, description="model package group to register in; default: the endpoint's name"
+    )
+    package: str | None = Field(default=None, description="ARN of an existing model package")
+    artifact: str | None = Field(
+        default=None, description="model.tar.gz: an s3:// URI, or a local file, which is uploaded"
+    )
+    image: str | None = Field(default=None, description="container image URI")
+    environment: Mapping[str, str] = Field(
+        default_factory=dict, description="environment variables to set or replace"
+    )
+    instance_type: str | None = Field(
+        default=None, pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"]
+    )
+    instance_count: int | None = Field(default=None, ge=1, le=100, description="instances of the shadow")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.package and (self.artifact or self.image or self.environment):
+            raise ValueError("package excludes artifact, image and environment; a package already names them")
+        return self
+
+
+class CaptureSection(_Section):
+    """Data capture of both variants while the shadow runs."""
+
+    destination: S3Uri
+    percentage: int = Field(default=100, ge=1, le=100)
+
+
+class ReplaySection(_Section):
+    """Recorded requests that are sent again while the window is open."""
+
+    source: str = Field(
+        description="CSV or JSON Lines without header, one request a line: s3:// URI or local file"
+    )
+    content_type: str = Field(default="text/csv")
+    rate: float = Field(gt=0, le=10000, description="requests per second, over all shards")
+    pacer: Literal["poisson", "constant"] = Field(
+        default="poisson", description="how the requests are spread over time"
+    )
+    shards: int = Field(default=1, ge=1, le=64, description="parallel tasks that share the rate")
+    in_flight: int = Field(
+        default=64, ge=1, le=4096, description="most unanswered requests per shard; what is beyond is shed"
+    )
+    timeout: float = Field(
+        default=70, gt=0, le=120, description="seconds until an unanswered request counts as failed"
+    )
+    seed: int = Field(default=0, ge=0)
+
+
+class WindowSection(_Section):
+    """How long we look, in seconds."""
+
+    period: Literal[10, 30, 60, 120, 180, 240, 300] = Field(
+        default=60, description="the metrics' resolution; below 60 needs enhanced metrics"
+    )
+    warm_up: int = Field(
+        default=300, ge=0, le=86400, description="discarded for both variants after traffic was seen on both"
+    )
+    length: int = Field(default=3600, ge=10, le=30 * 86400, description="length of the window")
+    maximum: int = Field(
+        default=7200,
+        ge=10,
+        le=30 * 86400,
+        description="length after the one extension of an inconclusive window",
+    )
+    lag: int = Field(default=180, ge=0, le=3600, description="how far behind now CloudWatch is read")
+    opening: int = Field(
+        default=900, ge=10, le=86400, description="how long to wait for traffic on both variants"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        for field in ("length", "maximum"):
+            if getattr(self, field) % self.period:
+                problems.append(
+                    f"{field} is {getattr(self, field)}; it must be a multiple of period ({self.period})"
+                )
+        if self.maximum < self.length:
+            problems.append(f"maximum is {self.maximum}; it must be at least length ({self.length})")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class PromotionSection(_Section):
+    """How the candidate takes over, and who must agree."""
+
+    settings: Settings = Field(
+        default=Settings.PRODUCTION,
+        description="instances of the promoted candidate: production's or the shadow's",
+    )
+    approval: bool = Field(
+        default=False, description="a person approves in Airflow before the candidate is promoted"
+    )
+    override: bool = Field(
+        default=False,
+        description="a person may promote a rollout whose verdict is INCONCLUSIVE; a FAIL can never be overridden",
+    )
+    approval_timeout: int = Field(
+        default=86400, ge=10, le=30 * 86400, description="seconds until an unanswered approval counts as no"
+    )
+
+
+class RefreshSection(_Section):
+    """When a recurring refresh looks for the next candidate, and where. Exactly one source is named."""
+
+    schedule: str = Field(
+        pattern=r"^(@(hourly|daily|weekly|monthly|quarterly|yearly)|[\dA-Za-z*/,#?-]+( +[\dA-Za-z*/,#?-]+){4})$",
+        description="five cron fields, in UTC, or @hourly, @daily, @weekly, @monthly, @quarterly, @yearly",
+        examples=["@daily", "30 4 * * 1-5"],
+    )
+    package_group: Name | None = Field(
+        default=None, description="candidates are the versions of this model package group, the newest first"
+    )
+    approval: Literal["Approved", "PendingManualApproval"] = Field(
+        default="Approved", description="of package_group: the approval status that a candidate must have"
+    )
+    metadata: Mapping[str, str] = Field(
+        default_factory=dict, description="of package_group: customer metadata that a candidate must carry"
+    )
+    artifacts: str | None = Field(
+        default=None,
+        description="candidates are the *.tar.gz below this s3:// prefix or in this folder, the newest first",
+    )
+    retry: bool = Field(
+        default=False,
+        description="try a candidate again whose rollout ended without a judgement: refused, crashed or inconclusive",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.package_group is None) == (self.artifacts is None):
+            raise ValueError("it names both or none of package_group and artifacts; it must name exactly one")
+        return self
+
+
+class RolloutSpec(_Section):
+    """One rollout: an endpoint, a candidate, a window and the gates."""
+
+    description: str = Field(default="", description="shown in the plan and the report")
+    endpoint: EndpointSection
+    connection: str = Field(
+        default="aws_default",
+        description="the Airflow connection with account, region, role and endpoint_url",
+    )
+    strategy: Strategy = Strategy.SELF_SERVICE
+    mode: Mode = Mode.CANDIDATE
+    side_effect_free: Literal[True] = Field(
+        description="must be true: the shadow answers copies of real requests, so the model may not change anything outside itself"
+    )
+    candidate: CandidateSection
+    sampling: float = Field(
+        default=1.0, gt=0, le=1, description="share of the requests that is copied to the shadow"
+    )
+    capture: CaptureSection | None = Field(
+        default=None, description="left out: the shadow's answers are discarded"
+    )
+    replay: ReplaySection | None = Field(
+        default=None, description="left out: live traffic alone is looked at"
+    )
+    window: WindowSection = Field(default_factory=WindowSection)
+    gates: GatePolicy = Field(default_factory=GatePolicy)
+    promotion: PromotionSection = Field(default_factory=PromotionSection)
+    refresh: RefreshSection | None = Field(
+        default=None, description="left out: the rollout is only started by a person"
+    )
+    when_busy: Literal["refuse", "wait"] = Field(
+        default="refuse", description="what to do while another rollout has the endpoint"
+    )
+    busy_timeout: int = Field(
+        default=3600, ge=10, le=7 * 86400, description="seconds to wait when when_busy is wait"
+    )
+    deploy_timeout: int = Field(
+        default=3600, ge=30, le=4 * 3600, description="seconds that one endpoint update may take"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = []
+        if self.promotion.settings is Settings.SHADOW and self.sampling < 1:
+            problems.append(
+                f"promotion.settings is shadow with sampling {self.sampling:g}; the shadow's instances are only "
+                "proven at sampling 1, so sample everything or promote with production's settings"
+            )
+        for gate in self.gates.rules:
+            if isinstance(gate, LatencyGate) and gate.block % self.window.period:
+                problems.append(
+                    f"gate {gate.name} has block {gate.block}; it must be a multiple of window.period ({self.window.period})"
+                )
+        candidate = self.candidate
+        if (
+            self.mode is Mode.CANDIDATE
+            and self.promotion.settings is Settings.PRODUCTION
+            and (candidate.instance_type or candidate.instance_count)
+            and not (candidate.package or candidate.artifact or candidate.image or candidate.environment)
+            and self.refresh is None
+        ):
+            problems.append(
+                "the candidate changes nothing but its instances and promotion.settings is production, so promoting it "
+                "would change nothing; set promotion.settings to shadow, or mode to dry_run"
+            )
+        if (
+            self.refresh is not None
+            and self.refresh.package_group is not None
+            and (candidate.image or candidate.environment)
+        ):
+            problems.append(
+                "refresh.package_group excludes candidate.image and candidate.environment; a package already names them"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def parse(document: object, source: str) -> RolloutSpec:
+    """Return the spec in `document`, or raise SpecError naming every mistake with its path, what was found and what is allowed."""
+    if not isinstance(document, Mapping):
+        raise SpecError(source, (f"the top level is {_shown(document)}; it must be a mapping",))
+    lines: list[dict[str, Any]] = []
+    candidate: Mapping[Any, Any] = document
+    # Rules between fields are only checked once each field is right. So wrong parts are mended in a copy, and
+    # the copy is checked again, until nothing is left: a reader gets all mistakes in one go.
+    while True:
+        try:
+            spec = RolloutSpec.model_validate(candidate)
+        except ValidationError as error:
+            found = [dict(line) for line in error.errors()]
+        else:
+            if not lines:
+                return spec
+            break
+        lines += [line for line in found if candidate is document or line["type"] == "value_error"]
+        mended = _mended(candidate, found)
+        if mended == candidate:
+            break
+        candidate = mended
+    raise SpecError(source, tuple(dict.fromkeys(_problem(line) for line in lines)))
+
+
+def merge(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `document` with `overrides` laid over it, mapping by mapping; any other value replaces what was there."""
+    merged = dict(document)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = (
+            merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        )
+    return merged
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a spec file, for editors."""
+    return RolloutSpec.model_json_schema()
+
+
+_MENDED: Mapping[tuple[str, ...], Any] = {
+    ("endpoint",): {"name": "x"},
+    ("endpoint", "name"): "x",
+    ("side_effect_free",): True,
+    ("candidate",): {},
+    ("replay", "source"): "x",
+    ("replay", "rate"): 1.0,
+    ("refresh", "schedule"): "@daily",
+}
+
+
+def _mended(document: Mapping[Any, Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a copy in which each wrong part is gone, or stands at a value that is allowed where it must be given."""
+    mended: dict[str, Any] = copy.deepcopy(dict(document))
+    for line in lines:
+        path = tuple(part for part in line["loc"] if isinstance(part, str))
+        if "rules" in path:  # one wrong gate takes the list with it
+            path = path[: path.index("rules") + 1]
+        below: Any = mended
+        for part in path[:-1]:
+            below = below.get(part) if isinstance(below, dict) else None
+        if isinstance(below, dict) and path in _MENDED:
+            below[path[-1]] = copy.deepcopy(_MENDED[path])
+        elif isinstance(below, dict) and path:
+            below.pop(path[-1], None)
+    return mended
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in error["loc"]) or "the spec"
+    kind = error["type"]
+    if kind == "missing":
+        return f"{path} is missing; it must be given"
+    if kind == "extra_forbidden":
+        return f"{path} is not known; check the spelling or take it out"
+    if kind == "value_error":
+        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{path} is {_shown(error['input'])}; {message}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

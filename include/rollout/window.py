@@ -1,0 +1,56 @@
+"""The window: how long a rollout looks, in whole periods, and what of it can be read at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+def floor_to(moment: datetime, period: int) -> datetime:
+    """Return the start of the period (seconds since the epoch, UTC) that `moment` lies in."""
+    seconds = int(moment.timestamp()) // period * period
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def ceil_to(moment: datetime, period: int) -> datetime:
+    """Return the first start of a period that is not before `moment`."""
+    floor = floor_to(moment, period)
+    return floor if floor == moment else floor + timedelta(seconds=period)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """[begin, end) in whole periods, after the warm-up; CloudWatch is read `lag` seconds behind.
+
+    `opened` is the moment from which traffic was seen on both variants.
+    """
+
+    opened: datetime
+    period: int  # seconds
+    warm_up: int  # seconds after `opened` that are discarded for both variants
+    length: int  # seconds
+    lag: int  # seconds
+
+    @property
+    def begin(self) -> datetime:
+        """Return the start of the first period that counts."""
+        return ceil_to(self.opened + timedelta(seconds=self.warm_up), self.period)
+
+    @property
+    def end(self) -> datetime:
+        """Return the end of the last period that counts."""
+        periods = -(-self.length // self.period)
+        return self.begin + timedelta(seconds=periods * self.period)
+
+    def readable(self, now: datetime) -> datetime:
+        """Return the end of the last whole period that can be trusted at `now`; never past the window's end."""
+        until = floor_to(now - timedelta(seconds=self.lag), self.period)
+        return min(max(until, self.begin), self.end)
+
+    def next_look(self, seen: datetime) -> datetime:
+        """Return when the period after `seen` becomes readable."""
+        return seen + timedelta(seconds=self.period + self.lag)
+
+    def remaining(self, now: datetime) -> timedelta:
+        """Return how long it takes until the last period can be read, never negative."""
+        return max(self.end + timedelta(seconds=self.lag) - now, timedelta(0))

@@ -1,0 +1,133 @@
+"""The spec: every mistake at once, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.rollout.errors import SpecError
+from include.rollout.spec import RolloutSpec, json_schema, merge, parse
+
+GOOD: dict[str, Any] = {
+    "endpoint": {"name": "churn"},
+    "side_effect_free": True,
+    "candidate": {"image": "x:2"},
+}
+
+
+def test_a_spec_with_five_mistakes_names_all_five() -> None:
+    document = merge(
+        GOOD,
+        {
+            "endpoint": {"name": "not a name"},
+            "sampling": 1.5,
+            "window": {"length": 65},
+            "candidate": {"instance_type": "m5"},
+            "colour": "red",
+        },
+    )
+    with pytest.raises(SpecError) as raised:
+        parse(document, "bad.yaml")
+    assert len(raised.value.problems) == 5
+    for word in ("endpoint.name", "sampling", "window: length is 65", "candidate.instance_type", "colour"):
+        assert any(word in problem for problem in raised.value.problems), word
+    assert "bad.yaml has 5 mistakes" in str(raised.value)
+
+
+def test_a_rule_between_fields_is_named_beside_a_wrong_field() -> None:
+    document = merge(GOOD, {"sampling": 0.5, "promotion": {"settings": "shadow"}, "window": {"period": 7}})
+    with pytest.raises(SpecError) as raised:
+        parse(document, "bad.yaml")
+    assert any("promotion.settings is shadow" in problem for problem in raised.value.problems)
+    assert any(problem.startswith("window.period is 7") for problem in raised.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"side_effect_free": False}, "side_effect_free"),
+        ({"gates": {"rules": [{"kind": "min_sample"}]}}, "no critical completeness gate"),
+        ({"gates": {"rules": [{"kind": "completeness"}, {"kind": "completeness"}]}}, "more than once"),
+        (
+            {"gates": {"rules": [{"kind": "completeness"}, {"kind": "latency", "block": 90}]}},
+            "multiple of window.period",
+        ),
+        ({"candidate": {"package": "arn", "image": "x"}}, "package excludes"),
+        ({"window": {"length": 3600, "maximum": 60}}, "at least length"),
+        ({"candidate": {"instance_count": 0}}, "candidate.instance_count"),
+        ({"candidate": {"image": None, "instance_type": "ml.c5.large"}}, "promoting it would change nothing"),
+        ({"refresh": {"schedule": "now and then", "artifacts": "s3://abc/"}}, "refresh.schedule"),
+        ({"refresh": {"schedule": "@daily"}}, "exactly one"),
+        ({"refresh": {"schedule": "@daily", "artifacts": "s3://abc/", "package_group": "g"}}, "exactly one"),
+        ({"refresh": {"schedule": "0 4 * * 1-5", "package_group": "g"}}, "excludes candidate.image"),
+    ],
+    ids=[
+        "side effects",
+        "no completeness",
+        "a gate twice",
+        "block",
+        "two sources",
+        "maximum",
+        "count",
+        "nothing to promote",
+        "schedule",
+        "no source of a refresh",
+        "two sources of a refresh",
+        "package and image",
+    ],
+)
+def test_what_cannot_be_meant_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        parse(merge(GOOD, change), "bad.yaml")
+
+
+def test_what_is_not_a_mapping_is_refused_in_a_sentence() -> None:
+    with pytest.raises(SpecError, match="must be a mapping"):
+        parse(["endpoint"], "list.yaml")
+
+
+def test_a_spec_survives_the_ledger() -> None:
+    spec = parse(GOOD, "good.yaml")
+    assert parse(spec.model_dump(mode="json"), "stored") == spec
+
+
+def test_the_defaults_are_those_for_real_endpoints() -> None:
+    window = parse(GOOD, "good.yaml").window
+    assert (window.period, window.lag, window.warm_up, window.length, window.maximum) == (
+        60,
+        180,
+        300,
+        3600,
+        7200,
+    )
+
+
+def test_overrides_reach_into_sections_and_leave_the_rest() -> None:
+    merged = merge({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 3}, "d": [2, 3]})
+    assert merged == {"a": {"b": 3, "c": 2}, "d": [2, 3]}
+
+
+def test_the_schema_describes_every_section() -> None:
+    assert set(RolloutSpec.model_fields) == set(json_schema()["properties"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON, st.sampled_from(["window", "gates", "endpoint", "replay", "promotion", "candidate"]))
+def test_no_document_raises_anything_but_a_spec_error(part: Any, section: str) -> None:
+    for document in (part, {**GOOD, section: part}):
+        try:
+            parse(document, "any")
+        except SpecError as error:
+            problems = error.problems
+        else:
+            continue
+        assert problems
