@@ -1,0 +1,1 @@
+"""The statistics of the gates: numpy and scipy in, numbers out."""

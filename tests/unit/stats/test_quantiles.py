@@ -1,0 +1,88 @@
+"""Latency evidence from counts of slow requests."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from include.stats.eprocess import log_threshold
+from include.stats.quantiles import exceedance_log_e, null_share
+
+BAR = log_threshold(0.01)
+
+
+def slow_counts(rng, *, slower, runs=1500, periods=12, requests=600, sampling=0.5, margin=0.2, sd=0.4):
+    """Log-normal latencies around 1; production's own median is the threshold, the shadow's the margin above."""
+    n_p = rng.poisson(requests, (runs, periods))
+    ns = rng.binomial(n_p, sampling)
+    production = norm.sf(0)
+    shadow = norm.sf((np.log(1 + margin) - np.log(slower)) / sd)
+    return rng.binomial(ns, shadow), rng.binomial(n_p, production), ns, n_p
+
+
+def crossed(counts):
+    a, b, ns, n_p = counts
+    return np.array(
+        [
+            (
+                exceedance_log_e(
+                    shadow_over=a[i],
+                    production_over=b[i],
+                    shadow_requests=ns[i],
+                    production_requests=n_p[i],
+                )
+                >= BAR
+            ).any()
+            for i in range(len(a))
+        ]
+    )
+
+
+def test_the_null_share_follows_the_request_ratio():
+    assert null_share(request_ratio=1.0) == 0.5
+    assert null_share(request_ratio=0.5) == pytest.approx(1 / 3)
+    assert null_share(request_ratio=0.5, rate_ratio=1.5) == pytest.approx(0.75 / 1.75)
+    for bad in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="above 0"):
+            null_share(request_ratio=bad)
+
+
+@pytest.mark.parametrize("sampling", [0.1, 0.5, 1.0])
+def test_a_shadow_exactly_the_margin_slower_is_aborted_at_most_at_alpha(sampling):
+    rng = np.random.default_rng(30)
+    assert crossed(slow_counts(rng, slower=1.2, sampling=sampling)).mean() <= 0.01
+
+
+def test_a_shadow_forty_percent_slower_is_found():
+    rng = np.random.default_rng(31)
+    assert crossed(slow_counts(rng, slower=1.4, runs=300)).mean() >= 0.99
+
+
+def test_periods_with_another_request_ratio_keep_their_own_share():
+    # Half the window at sampling 100 %, half at 10 %: pooled shares would see a difference that is not there.
+    a = np.array([50] * 6 + [5] * 6)
+    b, n_p = np.full(12, 50), np.full(12, 600)
+    ns = np.array([600] * 6 + [60] * 6)
+    found = exceedance_log_e(shadow_over=a, production_over=b, shadow_requests=ns, production_requests=n_p)
+    assert (found <= 0).all()
+
+
+def test_a_design_effect_takes_its_share_of_the_evidence():
+    counts = {
+        "shadow_over": [30],
+        "production_over": [10],
+        "shadow_requests": [100],
+        "production_requests": [100],
+    }
+    assert 0 < exceedance_log_e(**counts, phi=4)[0] < exceedance_log_e(**counts)[0]
+
+
+@pytest.mark.parametrize("change", [{"shadow_over": [101]}, {"production_over": [-1]}, {"phi": 0.5}])
+def test_impossible_counts_are_refused(change):
+    counts = {
+        "shadow_over": [30],
+        "production_over": [10],
+        "shadow_requests": [100],
+        "production_requests": [100],
+    }
+    with pytest.raises(ValueError, match=r"exceedances|negative|phi"):
+        exceedance_log_e(**{**counts, **change})
