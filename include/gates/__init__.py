@@ -1,0 +1,1 @@
+"""The only place that says great_expectations: evidence in, findings out."""

@@ -1,0 +1,198 @@
+"""Gates as Great Expectations expectations: one custom family for the statistics, stock ones beside it.
+
+The only module that imports great_expectations, and it is imported only when gates are judged: the import
+takes seconds. The tri-state outcome travels in the result's details; `success` is true for PASS alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+# Before the import: no telemetry, and none of the ~180 lines that registering its API logs at INFO. The level
+# belongs to a logger of the standard library, so it also holds where structlog renders what gets through.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+if logging.getLogger("great_expectations").level < logging.WARNING:
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+import great_expectations as gx
+from great_expectations import expectations as stock
+from great_expectations.core.metric_domain_types import MetricDomainTypes
+from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from pydantic import TypeAdapter
+
+from include.gates.document import canonical, plain
+from include.gates.frame import frame_of, table_of
+from include.gates.reading import Contradiction, Reading
+from include.gates.rules import assess
+from include.gates.table import INVOCATIONS, VARIANTS, Table
+from include.rollout.gate import (
+    CompletenessGate,
+    Finding,
+    Gate,
+    LatencyThresholdGate,
+    MinSampleGate,
+    Outcome,
+)
+from include.stats.calibration import Noise
+
+# One module of Great Expectations sets its own level on import; it logs a line for every context.
+logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+
+EVERY_GATE = "*"  # names the guards that must hold for any gate to pass
+_GATES: TypeAdapter[Gate] = TypeAdapter(Gate)
+_METRIC = "penumbra.finding"
+_ARGUMENTS = ("gate", "window", "reading", "contradiction", "log_e", "noise")
+
+
+class GateFinding(TableMetricProvider):  # type: ignore[misc]  # Great Expectations ships no usable types
+    """The finding of one gate on an evidence frame."""
+
+    metric_name = _METRIC
+    value_keys = _ARGUMENTS
+
+    @metric_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+    def _pandas(
+        cls,  # noqa: N805 - Great Expectations makes a class method of it
+        execution_engine: Any,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any],
+    ) -> dict[str, Any]:
+        frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
+        gate = _GATES.validate_json(metric_value_kwargs["gate"])
+        table = table_of(frame, json.loads(metric_value_kwargs["window"]))
+        contradiction = json.loads(metric_value_kwargs["contradiction"])
+        log_e = json.loads(metric_value_kwargs["log_e"])
+        reading = Reading(
+            number=metric_value_kwargs["reading"],
+            contradictions={gate.name: Contradiction(**contradiction)} if contradiction else {},
+            log_es={} if log_e is None else {gate.name: log_e},
+        )
+        noise = Noise(**json.loads(metric_value_kwargs["noise"]))
+        return document_of(assess(gate, table, reading, noise))
+
+
+class ExpectGateToHold(BatchExpectation):  # type: ignore[misc]  # see above
+    """Expect one of Penumbra's gates to PASS on the evidence of both variants."""
+
+    gate: str  # the gate of the spec, as JSON
+    window: str  # what the frame's columns do not hold, as JSON
+    reading: int  # 1 or 2; 0 when the window was cut short
+    contradiction: str = "null"  # the running evidence against the gate's limit, as JSON
+    log_e: str = "null"  # that evidence after the last period, as JSON
+    noise: str  # what equal variants differ by, as JSON
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (_METRIC,)
+    success_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
+    args_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
+
+    def _validate(
+        self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None
+    ) -> dict[str, Any]:
+        finding = plain(metrics[_METRIC])
+        passed = finding["outcome"] == Outcome.PASS.value
+        return {"success": passed, "result": {"observed_value": finding["effect"], "details": finding}}
+
+
+def validate(
+    table: Table,
+    gates: Sequence[Gate],
+    *,
+    reading: int,
+    contradictions: Mapping[str, Contradiction],
+    log_es: Mapping[str, float],
+    noise: Noise,
+) -> dict[str, Any]:
+    """Run every gate, and the stock expectations that guard it, and return the result as plain JSON.
+
+    The context lives in memory and dies with the call; a gate that raises is in the result as an exception.
+    """
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    batch = (
+        context.data_sources.add_pandas("evidence")
+        .add_dataframe_asset("periods")
+        .add_batch_definition_whole_dataframe("window")
+    )
+    suite = context.suites.add(gx.ExpectationSuite(name="gates"))
+    frame, window = frame_of(table)
+    # An empty frame satisfies every row-level expectation, so the number of rows is expected too.
+    rows = max(1, len(table))
+    suite.add_expectation(
+        stock.ExpectTableRowCountToBeBetween(
+            min_value=rows, max_value=rows, meta={"gate": EVERY_GATE, "role": "guard"}
+        )
+    )
+    for gate in gates:
+        found = contradictions.get(gate.name)
+        suite.add_expectation(
+            ExpectGateToHold(
+                gate=canonical(gate.model_dump(mode="json")),
+                window=canonical(window),
+                reading=reading,
+                contradiction=canonical(_contradiction(found)),
+                log_e=canonical(log_es.get(gate.name)),
+                noise=canonical(asdict(noise)),
+                severity=gate.severity.value,
+                meta={"gate": gate.name, "role": "statistic"},
+            )
+        )
+        for guard in _guards(gate):
+            guard.meta = {"gate": gate.name, "role": "guard"}
+            guard.severity = gate.severity.value
+            suite.add_expectation(guard)
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name="window", data=batch, suite=suite)
+    )
+    result = definition.run(batch_parameters={"dataframe": frame}, result_format="SUMMARY")
+    document = plain(result.to_json_dict())
+    if not isinstance(document, dict):  # pragma: no cover - to_json_dict returns a mapping
+        raise TypeError("a validation result is not a mapping")
+    return document
+
+
+def _guards(gate: Gate) -> Iterator[Any]:
+    """Yield the stock expectations that must hold as well before the gate's PASS counts."""
+    match gate:
+        case CompletenessGate():
+            for variant in VARIANTS:
+                yield stock.ExpectColumnValuesToNotBeNull(
+                    column=f"{variant}_{INVOCATIONS}", mostly=gate.periods
+                )
+        case MinSampleGate():
+            for variant in VARIANTS:
+                yield stock.ExpectColumnSumToBeBetween(
+                    column=f"{variant}_{INVOCATIONS}", min_value=gate.requests
+                )
+        case LatencyThresholdGate():
+            yield stock.ExpectColumnMaxToBeBetween(
+                column=f"shadow_whole_{gate.quantile}", min_value=0, max_value=1000 * gate.limit_ms
+            )
+        case _:
+            pass
+
+
+def document_of(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain JSON, as it is stored in the result's details."""
+    return {
+        name: plain(getattr(finding, name))
+        for name in (
+            "gate", "kind", "severity", "outcome", "reason", "unit", "effect", "low", "high", "limit",
+            "alpha", "log_e", "n", "periods", "dropped", "details",
+        )
+    }  # fmt: skip
+
+
+def _contradiction(found: Contradiction | None) -> dict[str, float] | None:
+    if found is None:
+        return None
+    return {"log_e": found.log_e, "bar": found.bar, "periods": found.periods, "shared": found.shared}

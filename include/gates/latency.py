@@ -1,0 +1,234 @@
+"""Latency: the shadow's percentiles against production's with a margin, and against a fixed limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from include.gates.reading import Reading
+from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
+from include.gates.wording import count, milliseconds, percent, times
+from include.rollout.gate import Finding, LatencyGate, LatencyThresholdGate, Outcome
+from include.stats.calibration import Noise, log_hazard, spread_between
+from include.stats.noninferiority import LogRatio, log_ratio_limits
+from include.stats.planning import largest_passing_ratio
+from include.stats.quantiles import exceedance_log_e
+from include.stats.symmetric import symmetric_log_e
+
+# A percentile rests on the requests beyond it; with fewer than this it is a guess about a handful of them.
+LEAST_BEYOND = 10
+# In one period, and only where the variants answered different numbers: the percentile of few requests lies
+# lower than that of many, so a thinly sampled shadow would look faster than it is.
+LEAST_BEYOND_A_PERIOD = 5
+ALIKE = (0.8, 1.25)
+# The sd of log latency where only one threshold is known; a small one overstates the jitter, which is the safe side.
+NARROW_SPREAD = 0.25
+
+
+def latency_curve(gate: LatencyGate, table: Table, noise: Noise) -> Floats:
+    """Return, after each period, the log evidence against "the shadow is at most the margin slower".
+
+    The mean of two e-processes: requests slower than a threshold fixed before the window (where the store counts
+    them), and the period's log ratio; both tempered by the noise between equal variants.
+    """
+    ratio = _log_ratios(gate, table)
+    excess = ratio - np.log1p(gate.margin)
+    by_period = symmetric_log_e(excess, phi=noise.memory)
+    counted = _exceedances(gate, table, noise)
+    if counted is None:
+        return by_period
+    return np.asarray(np.logaddexp(by_period, counted) - np.log(2), dtype=np.float64)
+
+
+def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> Finding:
+    """Pass only if the upper limit of the mean log ratio of the periods' quantiles is below the margin.
+
+    A period without the quantile of one variant is dropped for both. Fail only by running evidence.
+    """
+    ratios = _log_ratios(gate, table)
+    used = np.isfinite(ratios)
+    requests = {v: table.column(v, INVOCATIONS)[used] for v in VARIANTS}
+    facts: dict[str, Any] = {
+        "unit": "shadow / production",
+        "limit": 1 + gate.margin,
+        "alpha": reading.alpha(gate),
+        "n": int(requests["shadow"].sum()),
+        "periods": int(used.sum()),
+        "dropped": int(len(table) - used.sum()),
+    }
+    if not used.any():
+        return reading.finding(
+            gate, Outcome.NO_DATA, f"no period has the {gate.quantile} latency of both variants", **facts
+        )
+    values = {v: table.column(v, f"latency_{gate.quantile}")[used] for v in VARIANTS}
+    means = {v: float(np.exp(np.log(values[v]).mean())) for v in VARIANTS}
+    mean = float(np.exp(ratios[used].mean()))
+    block = max(1, round(gate.block / table.period))
+    facts |= {"effect": mean, "details": _details(gate, table, noise, means, block)}
+    words = (
+        f"the shadow's {gate.quantile} {milliseconds(means['shadow'])} is {times(mean)} production's "
+        f"{milliseconds(means['production'])}"
+    )
+    allowed = f"at most {times(1 + gate.margin)} is allowed"
+    doubt = _doubt(gate, ratios[used], requests, block)
+    limits: LogRatio | None = None
+    if not doubt:
+        limits = log_ratio_limits(
+            values["shadow"],
+            values["production"],
+            alpha=reading.alpha(gate),
+            block=block,
+            offset_sd=noise.offset_sd,
+        )
+        facts["low"], facts["high"] = limits.ratio_limits
+        facts["details"]["largest_passing"] = largest_passing_ratio(
+            sd=float(np.sqrt(max(0.0, limits.error**2 - noise.offset_sd**2) * limits.blocks)),
+            margin=gate.margin,
+            alpha=reading.alpha(gate),
+            periods=limits.blocks,
+            offset_sd=noise.offset_sd,
+        )
+        words += f" (between {times(facts['low'])} and {times(facts['high'])})"
+    found = reading.contradictions.get(gate.name)
+    if found is not None:
+        return reading.finding(gate, Outcome.FAIL, f"{words}; {allowed}, and {found.words}", **facts)
+    if not reading.is_final:
+        return reading.finding(
+            gate,
+            Outcome.INCONCLUSIVE,
+            f"{words}; {allowed}; the window was cut short before this gate was read",
+            **facts,
+        )
+    if limits is None:
+        return reading.finding(gate, Outcome.INCONCLUSIVE, f"{words}, but {doubt}", **facts)
+    sure = f"with {percent(1 - reading.alpha(gate))} confidence"
+    if limits.upper < np.log1p(gate.margin):
+        return reading.finding(gate, Outcome.PASS, f"{words}; {allowed}, which holds {sure}", **facts)
+    return reading.finding(
+        gate,
+        Outcome.INCONCLUSIVE,
+        f"{words}; {allowed}, and more cannot be excluded {sure}",
+        **facts,
+    )
+
+
+def latency_threshold(gate: LatencyThresholdGate, table: Table, reading: Reading) -> Finding:
+    """Compare the whole-window percentile with the limit, and say that this comparison has no interval.
+
+    The percentile is one over all requests of the window, never an average of the periods' percentiles.
+    """
+    used = table.used
+    value = table.whole.get("shadow", {}).get(gate.quantile)
+    facts: dict[str, Any] = {
+        "unit": "milliseconds",
+        "limit": gate.limit_ms,
+        "n": int(table.column("shadow", INVOCATIONS)[used].sum()),
+        "periods": int(used.sum()),
+        "dropped": int(len(table) - used.sum()),
+        "details": {"interval": None, "estimand": f"{gate.quantile} of all requests of the window"},
+    }
+    if value is None or not np.isfinite(value) or value <= 0 or not used.any():
+        return reading.finding(
+            gate, Outcome.NO_DATA, f"there is no {gate.quantile} of the shadow over the window", **facts
+        )
+    facts["effect"] = value / 1000
+    words = f"the shadow's {gate.quantile} over the whole window is {milliseconds(value)}"
+    allowed = f"{milliseconds(1000 * gate.limit_ms)}"
+    if not reading.is_final:
+        return reading.finding(
+            gate,
+            Outcome.INCONCLUSIVE,
+            f"{words} of the {allowed} allowed; the window was cut short before this gate was read",
+            **facts,
+        )
+    needed = np.ceil(LEAST_BEYOND / (1 - _share(gate.quantile)) - 1e-6)
+    if facts["n"] < needed:
+        return reading.finding(
+            gate,
+            Outcome.INCONCLUSIVE,
+            f"{words} of {count(facts['n'])} requests; a {gate.quantile} needs {count(needed)}",
+            **facts,
+        )
+    if value / 1000 <= gate.limit_ms:
+        return reading.finding(
+            gate, Outcome.PASS, f"{words}, within the {allowed} allowed (no interval)", **facts
+        )
+    return reading.finding(
+        gate, Outcome.FAIL, f"{words}; at most {allowed} is allowed (no interval)", **facts
+    )
+
+
+def _share(quantile: str) -> float:
+    """Return 0.9 for "p90"."""
+    return float(quantile[1:]) / 100
+
+
+def _log_ratios(gate: LatencyGate, table: Table) -> Floats:
+    """Return log(shadow/production) per period, NaN where either quantile is missing or zero."""
+    production, shadow = (table.column(v, f"latency_{gate.quantile}") for v in VARIANTS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        usable = table.used & (production > 0) & (shadow > 0)
+        return np.where(usable, np.log(shadow) - np.log(production), np.nan)
+
+
+def _exceedances(gate: LatencyGate, table: Table, noise: Noise) -> Floats | None:
+    """Return the exceedance e-process, or None without a threshold that tests at least this gate's margin."""
+    share = _share(gate.quantile)
+    fixed = {_share(t.label): t.production_us for t in table.thresholds}
+    threshold = next((t for t in table.thresholds if t.label == gate.quantile), None)
+    if threshold is None or not 0 < share < 1 or not threshold.production_us > 0:
+        return None
+    if threshold.shadow_us < (1 + gate.margin) * threshold.production_us * (1 - 1e-6):
+        return None
+    over = {v: table.column(v, f"slower_{gate.quantile}") for v in VARIANTS}
+    requests = {v: table.column(v, INVOCATIONS) for v in VARIANTS}
+    used = table.used & np.isfinite(over["production"]) & np.isfinite(over["shadow"])
+    if not used.any():
+        return None
+    counts = {v: np.where(used, requests[v], 0.0) for v in VARIANTS}
+    total = {v: float(counts[v].sum()) for v in VARIANTS}
+    spread = spread_between(fixed, share) or NARROW_SPREAD
+    phi = noise.design_effect(
+        exceedances=(total["production"] + total["shadow"]) * (1 - share) / int(used.sum()),
+        shadow_share=total["shadow"] / (total["production"] + total["shadow"]),
+        log_hazard=log_hazard(share=share, spread=spread),
+    )
+    return exceedance_log_e(
+        shadow_over=np.where(used, over["shadow"], 0.0),
+        production_over=np.where(used, over["production"], 0.0),
+        shadow_requests=counts["shadow"],
+        production_requests=counts["production"],
+        phi=phi,
+    )
+
+
+def _doubt(gate: LatencyGate, ratios: Floats, requests: dict[str, Floats], block: int) -> str:
+    """Say why no interval can be trusted, or nothing."""
+    if ratios.size // block < 2:
+        return f"{ratios.size} periods make fewer than two blocks of {block}, too few for an interval"
+    if ratios.size > 1 and np.ptp(ratios) == 0:
+        return "the ratio is the same in every period: the store is too coarse, or the measurement is stuck"
+    few = {v: float(np.median(n)) * (1 - _share(gate.quantile)) for v, n in requests.items()}
+    relation = float(requests["shadow"].sum() / requests["production"].sum())
+    if not ALIKE[0] <= relation <= ALIKE[1] and min(few.values()) < LEAST_BEYOND_A_PERIOD:
+        return (
+            f"a period has about {min(few.values()):.1f} requests beyond the {gate.quantile}, and "
+            f"{LEAST_BEYOND_A_PERIOD} are needed where the variants answer different numbers of requests; "
+            "take a longer period, more sampling or a lower quantile"
+        )
+    return ""
+
+
+def _details(
+    gate: LatencyGate, table: Table, noise: Noise, means: dict[str, float], block: int
+) -> dict[str, Any]:
+    whole = {v: table.whole.get(v, {}).get(gate.quantile) for v in VARIANTS}
+    return {
+        "estimand": f"mean log ratio of the {gate.quantile} per period of {table.period} s",
+        "mean_ms": {v: value / 1000 for v, value in means.items()},
+        "whole_window_ms": {v: None if value is None else value / 1000 for v, value in whole.items()},
+        "block_periods": block,
+        "noise": noise.source,
+        "offset_sd": noise.offset_sd,
+    }
