@@ -1,0 +1,1 @@
+"""Sending recorded requests again, on time, with every request accounted for."""
