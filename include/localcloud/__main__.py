@@ -1,0 +1,73 @@
+"""`python -m include.localcloud`: serve until SIGTERM or SIGINT."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+
+from include.localcloud.cloud import LocalCloud
+from include.localcloud.state import StateInUseError
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m include.localcloud",
+        description="A local SageMaker (with its runtime, CloudWatch and S3) that really serves models.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=4566, help="port to listen on; 0 takes a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder that keeps everything over a restart"
+    )
+    parser.add_argument(
+        "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="(%(default)s)"
+    )
+    return parser.parse_args(argv)
+
+
+async def serve(options: argparse.Namespace) -> int:
+    """Serve until a signal comes; return the exit status."""
+    try:
+        cloud = LocalCloud(options.state)
+    except StateInUseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        try:
+            port = await cloud.start(options.host, options.port)
+        except OSError as error:
+            print(
+                f"cannot listen on {options.host}:{options.port}: {error.strerror}; choose another with --port",
+                file=sys.stderr,
+            )
+            return 3
+        print(f"ready http://{options.host}:{port}", flush=True)
+        await stop.wait()
+    finally:
+        await cloud.close()
+    return 0
+
+
+def main() -> int:
+    """Run the program."""
+    options = arguments()
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""CloudWatch metrics: exact samples in memory, and the operations that read them."""

@@ -1,0 +1,35 @@
+"""Metrics, periods and times as requests name them."""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from include.localcloud.cloudwatch.store import Dimensions, Key
+
+SHORT_PERIODS = (1, 5, 10, 20, 30)  # seconds; longer ones are multiples of a minute
+
+
+def dimensions(listed: Iterable[Mapping[str, Any]]) -> Dimensions:
+    """Return dimensions in the store's order: by name."""
+    return tuple(sorted((each["Name"], each["Value"]) for each in listed))
+
+
+def key(params: Mapping[str, Any]) -> Key:
+    """Return the metric that Namespace, MetricName and Dimensions name together, all three binding."""
+    return Key(params["Namespace"], params["MetricName"], dimensions(params.get("Dimensions", ())))
+
+
+def is_period(seconds: int) -> bool:
+    """Say whether CloudWatch knows periods of that length: 1, 5, 10, 20, 30 or a multiple of 60 s."""
+    return seconds in SHORT_PERIODS or (seconds >= 60 and seconds % 60 == 0)
+
+
+def aligned(start: float, period: int) -> float:
+    """Return a request's start as CloudWatch rounds it: down to the minute, or to a shorter period's division."""
+    step = period if period < 60 else 60
+    return start // step * step
+
+
+def moment(epoch_seconds: float) -> datetime.datetime:
+    """Return an aware UTC time."""
+    return datetime.datetime.fromtimestamp(epoch_seconds, datetime.UTC)

@@ -1,0 +1,1 @@
+"""The programs run inside instance processes: the container contract on a unix socket."""

@@ -1,0 +1,190 @@
+"""Endpoints: Create, Update, UpdateWeightsAndCapacities, Describe, List and Delete."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from include.localcloud.clock import Clock
+from include.localcloud.sagemaker import deployment
+from include.localcloud.sagemaker.endpoint_configs import EndpointConfigs
+from include.localcloud.sagemaker.listing import page
+from include.localcloud.sagemaker.models import Models
+from include.localcloud.sagemaker.tags import Tags
+from include.localcloud.sagemaker.transitions import Transitions
+from include.localcloud.sagemaker.wording import exists, in_progress, invalid, missing, unsupported
+from include.localcloud.scope import arn
+from include.localcloud.state import Record, Table
+
+_FINAL = ("InService", "OutOfService", "UpdateRollbackFailed")
+
+
+class Endpoints:
+    """The endpoints' operations: check, note what is wanted, hand over to the transitions."""
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        configs: EndpointConfigs,
+        models: Models,
+        transitions: Transitions,
+        tags: Tags,
+        clock: Clock,
+    ) -> None:
+        self._table = table
+        self._configs = configs
+        self._models = models
+        self._transitions = transitions
+        self._tags = tags
+        self._clock = clock
+
+    def get(self, name: str) -> Record:
+        """Return the endpoint's record; raise ValidationException when there is none."""
+        if name not in self._table:
+            raise missing("endpoint", _arn(name))
+        return self._table[name]
+
+    async def CreateEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
+        name = params["EndpointName"]
+        if name.lower() in {known.lower() for known in self._table}:  # unique whatever the case
+            raise exists("endpoint", _arn(name))
+        pending = self._deployment(params["EndpointConfigName"])
+        now = self._clock.now()
+        record: Record = {
+            "EndpointName": name,
+            "EndpointArn": _arn(name),
+            "EndpointConfigName": params["EndpointConfigName"],
+            "EndpointStatus": "Creating",
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            "Pending": pending,
+        }
+        if "DeploymentConfig" in params:
+            record["LastDeploymentConfig"] = params["DeploymentConfig"]  # kept for updates, not for creation
+        self._tags.set(record["EndpointArn"], params.get("Tags"))
+        self._table[name] = record
+        self._transitions.create(name)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    async def UpdateEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
+        name = params["EndpointName"]
+        record = self._changeable(name)
+        pending = self._deployment(params["EndpointConfigName"])
+        policy = params.get("DeploymentConfig")
+        if params.get("RetainDeploymentConfig"):
+            policy = record.get("LastDeploymentConfig")
+        if policy is not None:
+            _check_policy(policy)
+            pending["DeploymentConfig"] = policy
+        excluded = [
+            item["VariantPropertyType"] for item in params.get("ExcludeRetainedVariantProperties", ())
+        ]
+        if params.get("RetainAllVariantProperties"):
+            deployment.retain(pending, record["Serving"], excluded)
+        elif excluded:
+            raise invalid("ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true.")
+        if policy is not None:
+            record["LastDeploymentConfig"] = policy
+        record["Pending"] = pending
+        self._begin(record)
+        self._transitions.update(name)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    async def UpdateEndpointWeightsAndCapacities(self, params: dict[str, Any]) -> dict[str, Any]:
+        name = params["EndpointName"]
+        record = self._changeable(name)
+        deployment.change(record["Serving"], params["DesiredWeightsAndCapacities"])
+        self._begin(record)
+        self._transitions.resize(name)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    async def DescribeEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
+        record = self.get(params["EndpointName"])
+        shown: dict[str, Any] = {
+            field: record[field]
+            for field in (
+                "EndpointName",
+                "EndpointArn",
+                "EndpointConfigName",
+                "EndpointStatus",
+                "FailureReason",
+                "CreationTime",
+                "LastModifiedTime",
+                "LastDeploymentConfig",
+            )
+            if field in record
+        }
+        serving, pending = record.get("Serving"), record.get("Pending")
+        if serving is not None:
+            resizing = record["EndpointStatus"] in {"Updating", "RollingBack"} and pending is None
+            status = "Updating" if resizing else None
+            shown["ProductionVariants"] = deployment.summaries(
+                serving, shadow=False, status=status, pending=False
+            )
+            shadows = deployment.summaries(serving, shadow=True, status=status, pending=False)
+            if shadows:
+                shown["ShadowProductionVariants"] = shadows
+            shown["DataCaptureConfig"] = deployment.capture_summary(serving["Config"])
+            shown["MetricsConfig"] = serving["Config"].get("MetricsConfig")
+        if pending is not None:
+            shown["PendingDeploymentSummary"] = deployment.pending_summary(pending)
+        return shown
+
+    async def ListEndpoints(self, params: dict[str, Any]) -> dict[str, Any]:
+        fields = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+        status = params.get("StatusEquals")
+        return page(
+            (record for record in self._table.values() if status in {None, record["EndpointStatus"]}),
+            params,
+            name="EndpointName",
+            key="Endpoints",
+            summary=lambda record: {field: record[field] for field in fields},
+        )
+
+    async def DeleteEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
+        name = params["EndpointName"]
+        record = self.get(name)
+        if record["EndpointStatus"] not in (*_FINAL, "Failed"):
+            raise in_progress(record["EndpointArn"])
+        record["EndpointStatus"] = "Deleting"
+        self._table[name] = record
+        self._transitions.delete(name)
+        return {}
+
+    def _changeable(self, name: str) -> Record:
+        record = self.get(name)
+        if record["EndpointStatus"] == "Failed":
+            raise invalid(f'Cannot update failed endpoint "{record["EndpointArn"]}"; it can only be deleted.')
+        if record["EndpointStatus"] not in _FINAL:
+            raise in_progress(record["EndpointArn"])
+        return record
+
+    def _deployment(self, config_name: str) -> Record:
+        config = self._configs.get(config_name)
+        variants = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", ())]
+        models = {variant["ModelName"]: self._models.get(variant["ModelName"]) for variant in variants}
+        return deployment.deployment(config, models, self._clock.now())
+
+    def _begin(self, record: Record) -> None:
+        record["EndpointStatus"] = "Updating"
+        record["LastModifiedTime"] = self._clock.now()
+        record.pop("FailureReason", None)
+        self._table[record["EndpointName"]] = record
+
+
+def _arn(name: str) -> str:
+    return arn("sagemaker", f"endpoint/{name.lower()}")
+
+
+def _check_policy(policy: Mapping[str, Any]) -> None:
+    """Raise for a deployment policy that cannot be carried out; all-at-once with a termination wait can."""
+    if "BlueGreenUpdatePolicy" in policy and "RollingUpdatePolicy" in policy:
+        raise invalid(
+            "DeploymentConfig has both BlueGreenUpdatePolicy and RollingUpdatePolicy; it has one of them."
+        )
+    if "RollingUpdatePolicy" in policy:
+        raise unsupported("rolling updates; use BlueGreenUpdatePolicy")
+    routing = policy.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
+        raise unsupported(f"traffic routing of type {routing['Type']}; use ALL_AT_ONCE")
+    if policy.get("AutoRollbackConfiguration", {}).get("Alarms"):
+        raise unsupported("automatic rollback on alarms; leave AutoRollbackConfiguration out")

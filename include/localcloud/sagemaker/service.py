@@ -1,0 +1,70 @@
+"""SageMaker's control plane, assembled from its resources and one state folder."""
+
+from pathlib import Path
+
+from include.localcloud.clock import Clock
+from include.localcloud.faults import Faults
+from include.localcloud.s3.store import ObjectStore
+from include.localcloud.sagemaker.artifact import Artifacts
+from include.localcloud.sagemaker.endpoint_configs import EndpointConfigs
+from include.localcloud.sagemaker.endpoints import Endpoints
+from include.localcloud.sagemaker.models import Models
+from include.localcloud.sagemaker.package_groups import PackageGroups
+from include.localcloud.sagemaker.packages import Packages
+from include.localcloud.sagemaker.tags import Tags
+from include.localcloud.sagemaker.transitions import Runtime, Transitions
+from include.localcloud.state import Table
+
+
+class SageMaker:
+    """Every resource of the control plane; `parts` are the objects whose methods are the operations."""
+
+    def __init__(
+        self, folder: Path, *, runtime: Runtime, objects: ObjectStore, clock: Clock, faults: Faults
+    ) -> None:
+        tables = {
+            name: Table(folder / name)
+            for name in ("models", "endpoint-configs", "endpoints", "package-groups", "packages", "tags")
+        }
+        arn_fields = {
+            "models": "ModelArn",
+            "endpoint-configs": "EndpointConfigArn",
+            "endpoints": "EndpointArn",
+            "package-groups": "ModelPackageGroupArn",
+            "packages": "ModelPackageArn",
+        }
+
+        def exists(arn: str) -> bool:
+            return any(
+                record[field] == arn for name, field in arn_fields.items() for record in tables[name].values()
+            )
+
+        artifacts = Artifacts(objects, folder / "artifacts")
+        tags = Tags(tables["tags"], exists)
+        packages = Packages(tables["packages"], tags=tags, clock=clock)
+        groups = PackageGroups(
+            tables["package-groups"], tags=tags, clock=clock, has_packages=packages.in_group
+        )
+        packages.groups = groups
+        models = Models(
+            tables["models"], tags=tags, clock=clock, package=packages.get, artifact=artifacts.present
+        )
+        configs = EndpointConfigs(tables["endpoint-configs"], models=models, tags=tags, clock=clock)
+        self.transitions = Transitions(
+            tables["endpoints"],
+            runtime=runtime,
+            artifacts=artifacts,
+            clock=clock,
+            faults=faults,
+            forget=tags.drop,
+        )
+        endpoints = Endpoints(
+            tables["endpoints"],
+            configs=configs,
+            models=models,
+            transitions=self.transitions,
+            tags=tags,
+            clock=clock,
+        )
+        self.endpoints = tables["endpoints"]
+        self.parts = (models, configs, endpoints, packages, groups, tags)

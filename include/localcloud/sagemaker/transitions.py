@@ -1,0 +1,244 @@
+"""Endpoints in motion: each change of an endpoint is one task that brings fleets up, swaps and takes them down."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from include.localcloud.clock import Clock
+from include.localcloud.faults import Faults
+from include.localcloud.runtime.plan import FleetPlan, StartupError
+from include.localcloud.sagemaker.artifact import ArtifactError, Artifacts
+from include.localcloud.sagemaker.deployment import arrived, fleet_plan
+from include.localcloud.state import Record, Table
+
+log = logging.getLogger(__name__)
+
+_MAX_REASON = 1024  # characters of a FailureReason in the service model
+_NO_ARTIFACT = (
+    'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an '
+    "object located at the URL and that the role passed to CreateModel has permissions to download the object."
+)
+
+
+class Runtime(Protocol):
+    """What the transitions need of the gateway."""
+
+    async def prepare(self, plan: FleetPlan) -> Any: ...
+    def activate(self, fleet: Any) -> Any: ...
+    async def retire(self, fleet: Any) -> None: ...
+    async def resize(self, endpoint: str, variant: str, count: int) -> None: ...
+    def reweight(self, endpoint: str, variant: str, weight: float) -> None: ...
+    def remove(self, endpoint: str) -> Any: ...
+
+
+class Transitions:
+    """Moves endpoint records through their statuses; one transition an endpoint at a time.
+
+    Every step is stored before the next begins, so that a killed process finds its way on: `resume`.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        runtime: Runtime,
+        artifacts: Artifacts,
+        clock: Clock,
+        faults: Faults,
+        forget: Callable[[str], None],
+    ) -> None:
+        self._table = table
+        self._runtime = runtime
+        self._artifacts = artifacts
+        self._clock = clock
+        self._faults = faults
+        self._forget = forget  # called with the ARN of an endpoint that is gone
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def create(self, name: str) -> None:
+        """Bring up what is pending: Creating → InService or Failed."""
+        self._start(name, self._create)
+
+    def update(self, name: str) -> None:
+        """Blue/green: Updating → InService, on the old deployment and with a FailureReason if the new fails."""
+        self._start(name, self._update)
+
+    def resize(self, name: str) -> None:
+        """Bring counts and weights to what is desired: Updating → InService, or back (RollingBack)."""
+        self._start(name, self._resize)
+
+    def delete(self, name: str) -> None:
+        """Take the endpoint down: Deleting → gone. Its invocations fail at once."""
+        self._start(name, self._delete)
+
+    async def resume(self) -> None:
+        """Return when every endpoint that served before the restart serves again; go on with what was under way."""
+        deployments = [
+            record[field]
+            for record in self._table.values()
+            for field in ("Serving", "Pending")
+            if field in record
+        ]
+        self._artifacts.prune(
+            name for deployed in deployments for name in deployed.get("Artifacts", {}).values()
+        )
+        serving = [name for name, record in self._table.items() if record.get("Serving")]
+        await asyncio.gather(*(self._bring_back(name) for name in serving))
+        for name, record in list(self._table.items()):
+            match record["EndpointStatus"]:
+                case "Creating":
+                    self.create(name)
+                case "Updating" if record.get("Pending"):
+                    self.update(name)
+                case "Deleting":
+                    self.delete(name)
+                case _:
+                    pass
+
+    async def close(self) -> None:
+        """Stop every transition where it is; its endpoint stays as stored."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, name: str, transition: Callable[[str], Awaitable[None]]) -> None:
+        async def run() -> None:
+            try:
+                await self._clock.sleep(self._faults.delay(name))
+                await transition(name)
+            except Exception as error:
+                log.exception("transition of endpoint %s failed", name)
+                status = "InService" if self._table[name].get("Serving") else "Failed"
+                self._settle(name, status, f"{type(error).__name__}: {error}")
+            finally:
+                if self._tasks.get(name) is asyncio.current_task():
+                    del self._tasks[name]
+
+        record = self._table[name]
+        log.info("endpoint %s: %s", name, record["EndpointStatus"])
+        self._tasks[name] = asyncio.get_running_loop().create_task(run())
+
+    async def _create(self, name: str) -> None:
+        record = self._table[name]
+        try:
+            fleet = await self._prepare(name, record["Pending"])
+        except StartupError as error:
+            self._settle(name, "Failed", str(error))
+            return
+        self._runtime.activate(fleet)
+        self._take_over(name)
+
+    async def _update(self, name: str) -> None:
+        pending = self._table[name]["Pending"]
+        try:
+            green = await self._prepare(name, pending)
+        except StartupError as error:
+            self._settle(name, "InService", str(error))
+            return
+        blue = self._runtime.activate(green)
+        arrived(pending)
+        pending["Activated"] = True
+        self._store(name)
+        await self._clock.sleep(_termination_wait(self._table[name]))
+        if blue is not None:
+            await self._runtime.retire(blue)
+        self._take_over(name)
+
+    async def _resize(self, name: str) -> None:
+        serving = self._table[name]["Serving"]
+        try:
+            await self._apply(name, "DesiredInstanceCount", "DesiredWeight")
+        except StartupError as error:
+            self._table[name]["EndpointStatus"] = "RollingBack"
+            for variant in serving["Variants"]:
+                variant["DesiredInstanceCount"] = variant["CurrentInstanceCount"]
+                variant["DesiredWeight"] = variant["CurrentWeight"]
+            self._store(name)
+            log.info("endpoint %s: RollingBack", name)
+            await self._apply(name, "CurrentInstanceCount", "CurrentWeight")
+            self._settle(name, "InService", str(error))
+            return
+        arrived(serving)
+        self._settle(name, "InService", None)
+
+    async def _apply(self, name: str, count: str, weight: str) -> None:
+        for variant in self._table[name]["Serving"]["Variants"]:
+            await self._runtime.resize(name, variant["VariantName"], variant[count])
+            self._runtime.reweight(name, variant["VariantName"], variant[weight])
+
+    async def _delete(self, name: str) -> None:
+        fleet = self._runtime.remove(name)
+        if fleet is not None:
+            await self._runtime.retire(fleet)
+        arn = self._table[name]["EndpointArn"]
+        del self._table[name]
+        self._forget(arn)
+        log.info("endpoint %s: deleted", name)
+
+    async def _bring_back(self, name: str) -> None:
+        record = self._table[name]
+        if record.get("Pending", {}).get("Activated"):  # killed after the swap: the new one serves
+            record["Serving"] = record.pop("Pending")
+            record["EndpointConfigName"] = record["Serving"]["Config"]["EndpointConfigName"]
+        try:
+            self._runtime.activate(await self._prepare(name, record["Serving"]))
+        except StartupError as error:
+            self._settle(name, "Failed", f"The endpoint did not come back after a restart: {error}")
+            return
+        arrived(record["Serving"])
+        if record["EndpointStatus"] != "Deleting" and not record.get("Pending"):
+            record["EndpointStatus"] = "InService"
+            log.info("endpoint %s: InService again", name)
+        self._store(name)
+
+    async def _prepare(self, name: str, deployed: Record) -> Any:
+        files: dict[str, Path | None] = {}
+        for model, container in deployed["Containers"].items():
+            url = container.get("ModelDataUrl")
+            files[model] = None if url is None else await self._artifact(deployed, url)
+        self._store(name)
+        return await self._runtime.prepare(fleet_plan(name, deployed, files))
+
+    async def _artifact(self, deployed: Record, url: str) -> Path:
+        """Return the artefact as the deployment first found it, even if S3's object changed or went since."""
+        known = deployed.setdefault("Artifacts", {})
+        if url in known and (copy := self._artifacts.copy(known[url])) is not None:
+            return copy
+        try:
+            file = await self._artifacts.fetch(url)
+        except ArtifactError as error:
+            raise StartupError(_NO_ARTIFACT.format(url=url)) from error
+        known[url] = file.name
+        return file
+
+    def _take_over(self, name: str) -> None:
+        record = self._table[name]
+        record["Serving"] = record.pop("Pending")
+        record["Serving"].pop("Activated", None)
+        arrived(record["Serving"])
+        record["EndpointConfigName"] = record["Serving"]["Config"]["EndpointConfigName"]
+        self._settle(name, "InService", None)
+
+    def _settle(self, name: str, status: str, reason: str | None) -> None:
+        """End a transition: what was pending is gone, and the reason says why if it did not work."""
+        record = self._table[name]
+        record.pop("Pending", None)
+        record.pop("FailureReason", None)
+        if reason is not None:
+            record["FailureReason"] = reason[:_MAX_REASON]
+        record["EndpointStatus"] = status
+        record["LastModifiedTime"] = self._clock.now()
+        self._store(name)
+        config = record["EndpointConfigName"]
+        log.info("endpoint %s: %s on %s%s", name, status, config, f" ({reason})" if reason else "")
+
+    def _store(self, name: str) -> None:
+        self._table[name] = self._table[name]
+
+
+def _termination_wait(record: Record) -> float:
+    policy = (record["Pending"].get("DeploymentConfig") or {}).get("BlueGreenUpdatePolicy", {})
+    return float(policy.get("TerminationWaitInSeconds", 0))

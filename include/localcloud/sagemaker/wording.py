@@ -1,0 +1,32 @@
+"""The control plane's error texts, in one place: clients match on some of them word for word.
+
+"Cannot create already existing …", "Could not find …" and "Could not find model data at …" are seen in public
+issues; "Cannot update in-progress endpoint …" and the limits on shadow variants are our own wording.
+"""
+
+from include.localcloud.protocol import AwsError
+
+
+def invalid(message: str) -> AwsError:
+    """Return a ValidationException."""
+    return AwsError("ValidationException", message)
+
+
+def exists(kind: str, arn: str) -> AwsError:
+    """Return the refusal to create what already exists."""
+    return invalid(f'Cannot create already existing {kind} "{arn}".')
+
+
+def missing(kind: str, arn: str) -> AwsError:
+    """Return the answer about what does not exist; the endpoint-deleted waiter relies on its code."""
+    return invalid(f'Could not find {kind} "{arn}".')
+
+
+def in_progress(arn: str) -> AwsError:
+    """Return the refusal to change an endpoint that is changing."""
+    return invalid(f'Cannot update in-progress endpoint "{arn}".')
+
+
+def unsupported(what: str) -> AwsError:
+    """Return the refusal of something that AWS has and the local cloud has not."""
+    return invalid(f"The local cloud does not support {what}.")

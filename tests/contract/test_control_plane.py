@@ -1,0 +1,165 @@
+"""Every operation of the control plane answers what botocore's model promises, member by member."""
+
+import time
+from typing import Any
+
+import pytest
+
+from include.localcloud.cloud import LocalCloud
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/penumbra/light:1"
+ROLE = "arn:aws:iam::123456789012:role/serving"
+TAGS = [{"Key": "team", "Value": "churn"}]
+
+
+def variant(name: str, model: str) -> dict[str, Any]:
+    return {
+        "VariantName": name,
+        "ModelName": model,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+        "InitialVariantWeight": 1.0,
+        "ContainerStartupHealthCheckTimeoutInSeconds": 60,
+        "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
+    }
+
+
+def settled(sagemaker: Any) -> None:
+    deadline = time.monotonic() + 60
+    changing = {"Creating", "Updating", "RollingBack"}
+    while sagemaker.describe_endpoint(EndpointName="endpoint")["EndpointStatus"] in changing:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def use_hosting(sagemaker: Any) -> None:
+    """Call every operation of models, endpoint configs, endpoints and tags, in every state of the endpoint."""
+    container = {"Image": IMAGE, "Environment": {"LOCAL_ANSWER": "1"}}
+    for name in ("model", "other"):
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, Tags=TAGS)
+    sagemaker.describe_model(ModelName="model")
+    sagemaker.list_models(MaxResults=1)
+    sagemaker.create_endpoint_config(EndpointConfigName="plain", ProductionVariants=[variant("a", "model")])
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="shadowed",
+        ProductionVariants=[variant("a", "model")],
+        ShadowProductionVariants=[variant("b", "other")],
+        DataCaptureConfig={
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": "s3://captures/here",
+            "CaptureOptions": [{"CaptureMode": "InputAndOutput"}],
+        },
+        MetricsConfig={"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 10},
+    )
+    sagemaker.describe_endpoint_config(EndpointConfigName="shadowed")
+    sagemaker.list_endpoint_configs()
+    arn = sagemaker.create_endpoint(EndpointName="endpoint", EndpointConfigName="plain", Tags=TAGS)[
+        "EndpointArn"
+    ]
+    settled(sagemaker)
+    policy = {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+            "TerminationWaitInSeconds": 0,
+        }
+    }
+    sagemaker.update_endpoint(EndpointName="endpoint", EndpointConfigName="shadowed", DeploymentConfig=policy)
+    settled(sagemaker)
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="endpoint",
+        DesiredWeightsAndCapacities=[{"VariantName": "b", "DesiredWeight": 0.5, "DesiredInstanceCount": 2}],
+    )
+    settled(sagemaker)
+    sagemaker.list_endpoints(StatusEquals="InService")
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "stage", "Value": "test"}])
+    sagemaker.list_tags(ResourceArn=arn)
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["stage"])
+    sagemaker.delete_endpoint(EndpointName="endpoint")
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName="endpoint", WaiterConfig={"Delay": 1})
+    sagemaker.delete_endpoint_config(EndpointConfigName="plain")
+    sagemaker.delete_model(ModelName="model")
+
+
+def use_registry(sagemaker: Any) -> None:
+    """Call every operation of model package groups and model packages."""
+    sagemaker.create_model_package_group(
+        ModelPackageGroupName="group", ModelPackageGroupDescription="d", Tags=TAGS
+    )
+    sagemaker.describe_model_package_group(ModelPackageGroupName="group")
+    sagemaker.list_model_package_groups()
+    inference = {
+        "Containers": [{"Image": IMAGE}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+        "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+    }
+    versioned = sagemaker.create_model_package(
+        ModelPackageGroupName="group",
+        ModelPackageDescription="a version",
+        InferenceSpecification=inference,
+        ClientToken="token",
+        CustomerMetadataProperties={"a": "b"},
+    )["ModelPackageArn"]
+    alone = sagemaker.create_model_package(ModelPackageName="alone", InferenceSpecification=inference)
+    for name in (versioned, alone["ModelPackageArn"]):
+        sagemaker.describe_model_package(ModelPackageName=name)
+    sagemaker.list_model_packages(ModelPackageGroupName="group")
+    sagemaker.list_model_packages(ModelPackageType="Both")
+    sagemaker.update_model_package(
+        ModelPackageArn=versioned, ModelApprovalStatus="Approved", ApprovalDescription="ok"
+    )
+    sagemaker.describe_model_package(ModelPackageName=versioned)
+    sagemaker.batch_describe_model_package(ModelPackageArnList=[versioned, versioned[:-1] + "9"])
+    sagemaker.delete_model_package(ModelPackageName=versioned)
+    sagemaker.delete_model_package_group(ModelPackageGroupName="group")
+
+
+def use_cloudwatch(cloudwatch: Any) -> None:
+    """Call every operation of CloudWatch that is there."""
+    now = time.time()
+    cloudwatch.put_metric_data(
+        Namespace="N", MetricData=[{"MetricName": "m", "Timestamp": now, "Value": 1.0}]
+    )
+    span = {"StartTime": now - 300, "EndTime": now + 300}
+    cloudwatch.list_metrics(Namespace="N")
+    cloudwatch.get_metric_statistics(
+        Namespace="N", MetricName="m", Period=60, Statistics=["Sum", "Average"], **span
+    )
+    stat = {"Metric": {"Namespace": "N", "MetricName": "m"}, "Period": 60, "Stat": "p99"}
+    cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": stat}], **span)
+
+
+@pytest.fixture(scope="module")
+def supported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    cloud = LocalCloud(tmp_path_factory.mktemp("table"))
+    return {service.protocol.service_name: set(service.operations) for service in cloud.services}
+
+
+def test_every_supported_operation_keeps_its_model(contract: Any, supported: dict[str, set[str]]) -> None:
+    use_hosting(contract.client("sagemaker"))
+    use_registry(contract.client("sagemaker"))
+    use_cloudwatch(contract.client("cloudwatch"))
+    assert contract.broken == []
+    assert contract.seen == supported
+
+
+def test_the_comparison_finds_what_is_broken(contract: Any, breaches: Any) -> None:
+    sagemaker = contract.client("sagemaker")
+    shape = sagemaker.meta.service_model.operation_model("DescribeEndpoint").output_shape
+    value = {
+        "EndpointName": "-",
+        "EndpointArn": 1,
+        "EndpointStatus": "Fine",
+        "CreationTime": "now",
+        "More": 1,
+    }
+    found = "; ".join(sorted(breaches(value, shape, "it", times=False)))
+    for broken in (
+        "it.More is not in the model",
+        "it.LastModifiedTime is missing",
+        "it.EndpointArn is 1, not a string",
+        "it.EndpointStatus is 'Fine', not in the enum",
+        "it.CreationTime is 'now', not a time",
+        "it.EndpointName is '-', against the pattern",
+    ):
+        assert broken in found
