@@ -1,0 +1,49 @@
+"""The options with which a command reaches AWS and the ledger."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from include.aws.clients import Clients, connect_as
+from include.ledger.store import Store
+from include.rollout.errors import LedgerError
+
+
+def aws_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which account, region and endpoint."""
+    parser.add_argument("--profile", help="profile of ~/.aws; default: the environment's credentials")
+    parser.add_argument("--region", help="AWS region; default: the profile's or AWS_REGION")
+    parser.add_argument(
+        "--endpoint-url",
+        default=os.environ.get("AWS_ENDPOINT_URL"),
+        help="one URL for all services, as the local SageMaker has it; default: AWS_ENDPOINT_URL",
+    )
+
+
+def ledger_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the ledger is."""
+    parser.add_argument(
+        "--ledger",
+        default=os.environ.get("PENUMBRA_LEDGER"),
+        help="s3://bucket/prefix or a folder; default: PENUMBRA_LEDGER",
+    )
+
+
+def clients_of(chosen: argparse.Namespace) -> Clients:
+    """Return the clients that the options name."""
+    return connect_as(
+        profile=chosen.profile,
+        region=chosen.region or os.environ.get("AWS_REGION"),
+        endpoint_url=chosen.endpoint_url,
+    )
+
+
+def store_of(chosen: argparse.Namespace) -> Store:
+    """Return the ledger's store that the options name."""
+    if not chosen.ledger:
+        raise LedgerError(
+            "no ledger was named; give --ledger or set PENUMBRA_LEDGER to s3://bucket/prefix or a folder."
+        )
+    location: str = chosen.ledger
+    return Store(location, clients_of(chosen).store_access() if location.startswith("s3://") else None)

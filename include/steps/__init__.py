@@ -1,0 +1,1 @@
+"""What a rollout does, one verb a file."""

@@ -1,0 +1,55 @@
+"""A person's word while a rollout runs: promote now, remove now, or look for longer."""
+
+from __future__ import annotations
+
+from include.ledger.objects import Kind, Ledger
+from include.rollout.errors import RefusedError, TerminalError
+from include.rollout.spec import parse
+from include.rollout.verdict import Conclusion
+from include.steps.rollout import Rollout
+
+
+def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, seconds: int = 0) -> str:
+    """Record what a named person asks for and why; the monitoring task acts on it at its next look.
+
+    Promoting ends the window early, so no gate can pass on it: it overrides an INCONCLUSIVE verdict and needs
+    promotion.override in the spec. Raises RefusedError for what cannot be done, TerminalError once it is over.
+    """
+    ledger = rollout.ledger
+    rollout.refuse_if_over()
+    stored = ledger.read(Kind.SPEC)
+    if stored is None or ledger.read(Kind.BASELINE) is None:
+        raise RefusedError(f"rollout {rollout.id} is not running yet; wait until its task `open` is done.")
+    if not who.strip() or not why.strip():
+        raise RefusedError("a conclusion is recorded with who asked and why; give both.")
+    spec = parse(stored["spec"], f"the stored spec of rollout {rollout.id}")
+    if ledger.read(Kind.REPLAY_STOP) is not None:
+        raise TerminalError(
+            f"the window of rollout {rollout.id} is closed already; what the gates found stands."
+        )
+    if action is Conclusion.PROMOTE and not spec.promotion.override:
+        raise RefusedError(
+            f"the spec of rollout {rollout.id} does not let a person override its gates; "
+            "set promotion.override to true in a new rollout, or let the window end."
+        )
+    if action is Conclusion.EXTEND:
+        _refuse_extension(ledger, seconds, spec.window.period, spec.window.maximum)
+    key = ledger.append(
+        Kind.CONCLUDE,
+        {"action": action.value, "who": who.strip(), "why": why.strip(), "seconds": seconds},
+        at=rollout.now(),
+    )
+    rollout.headline("conclude")(
+        f"{who} asked to {action.value}" + (f" by {seconds} s" if seconds else "") + f": {why}"
+    )
+    return key
+
+
+def _refuse_extension(ledger: Ledger, seconds: int, period: int, maximum: int) -> None:
+    before = ledger.read_many(ledger.keys(f"{Kind.CONCLUDE}/")).values()
+    added = sum(document["seconds"] for document in before)
+    if seconds <= 0 or seconds % period or added + seconds > maximum:
+        raise RefusedError(
+            f"the window cannot be extended by {seconds} s; give a multiple of its period ({period} s), "
+            f"{maximum - added} s at most."
+        )

@@ -1,0 +1,84 @@
+"""Turn the verdict, and what a person said, into a decision; it is written before anything is done about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from include.ledger.objects import Kind
+from include.rollout.spec import Mode
+from include.rollout.verdict import Action, Conclusion, End, Verdict
+from include.steps.observe import concluded
+from include.steps.rollout import Rollout
+
+_GATES = "the gates"
+
+
+def decide(rollout: Rollout) -> Action:
+    """Promote on a PROMOTE verdict, or on a person's override of an INCONCLUSIVE one where the spec allows it.
+
+    Everything else rolls back: a person's wish to remove, and any FAIL, which nobody can override.
+    """
+    rollout.refuse_if_over()
+    verdict = rollout.ledger.require(Kind.VERDICT)
+    said = Verdict(verdict["verdict"])
+    action, end, who, why = _weigh(rollout, said, str(verdict["reason"]))
+    dry = rollout.spec.mode is Mode.DRY_RUN
+    document: dict[str, Any] = {
+        "verdict": said.value,
+        "action": (Action.ROLL_BACK if dry else action).value,
+        "end": (End.DRY_RUN if dry else end).value,
+        "who": who,
+        "why": why,
+        "evidence": verdict["evidence"],
+        "would_have": action.value,
+    }
+    decision = rollout.write(Kind.DECISION, document)
+    rollout.headline("decide")(
+        f"verdict {decision['verdict']}; {decision['who']} decided to {decision['action']}: {decision['why']}"
+    )
+    return Action(decision["action"])
+
+
+class Course(StrEnum):
+    """What comes after a decision."""
+
+    PROMOTE = "promote"
+    APPROVE = "approve"
+    ROLL_BACK = "rollback"
+
+
+def course(rollout: Rollout) -> Course:
+    """Decide, and say what comes next; who promoted by hand has agreed to it already."""
+    if decide(rollout) is Action.ROLL_BACK:
+        return Course.ROLL_BACK
+    by_gates = rollout.ledger.require(Kind.DECISION)["who"] == _GATES
+    return Course.APPROVE if by_gates and rollout.spec.promotion.approval else Course.PROMOTE
+
+
+def approve(rollout: Rollout, *, approved: bool, who: str, why: str) -> bool:
+    """Record a person's answer once and return the answer that stands; no answer in time is a no."""
+    answer = rollout.write(Kind.APPROVAL, {"approved": approved, "who": who, "why": why})
+    rollout.headline("approve")(
+        f"{answer['who']} said {'yes' if answer['approved'] else 'no'}: {answer['why'] or 'no reason given'}"
+    )
+    return bool(answer["approved"])
+
+
+def refused_by_approval(rollout: Rollout) -> dict[str, Any] | None:
+    """Return the refusal of an approval, or None where none was asked for, given yet, or refused."""
+    answer = rollout.ledger.read(Kind.APPROVAL)
+    return answer if answer is not None and not answer["approved"] else None
+
+
+def _weigh(rollout: Rollout, said: Verdict, reason: str) -> tuple[Action, End, str, str]:
+    asked = concluded(rollout)
+    if said is Verdict.ROLL_BACK:
+        return Action.ROLL_BACK, End.ROLLED_BACK, _GATES, reason
+    if asked is not None and asked["action"] == Conclusion.REMOVE:
+        return Action.ROLL_BACK, End.ROLLED_BACK, asked["who"], asked["why"]
+    if said is Verdict.PROMOTE:
+        return Action.PROMOTE, End.PROMOTED, _GATES, reason
+    if asked is not None and asked["action"] == Conclusion.PROMOTE and rollout.spec.promotion.override:
+        return Action.PROMOTE, End.PROMOTED, asked["who"], asked["why"]
+    return Action.ROLL_BACK, End.INCONCLUSIVE, _GATES, reason

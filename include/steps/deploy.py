@@ -1,0 +1,23 @@
+"""Deploy the candidate as the shadow of production."""
+
+from __future__ import annotations
+
+from include.ledger.objects import deployment_key
+from include.rollout.stage import Stage, config_name
+from include.steps.reach import reach
+from include.steps.rollout import Rollout, Wait
+
+
+def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
+    """Bring the endpoint to SHADOW, once; an update that ends elsewhere raises DeploymentError."""
+    rollout.refuse_if_over()
+    candidate = rollout.ledger.require("candidate")["model"]
+    pending = reach(rollout, Stage.SHADOW, rollout.lease(), wait, candidate=candidate)
+    if pending is None:
+        config = config_name(rollout.id, Stage.SHADOW, rollout.baseline)
+        rollout.write(deployment_key(Stage.SHADOW.value.lower()), {"config": config})
+        share = f"{rollout.spec.sampling:.0%}"
+        rollout.headline("SHADOW")(
+            f"the shadow serves next to {rollout.baseline.variant} and gets {share} of its requests"
+        )
+    return pending

@@ -1,0 +1,193 @@
+"""Open a rollout: resolve the spec, look at the endpoint, plan, and take the lease last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from include.aws import artifacts, endpoints
+from include.ledger.lease import Lease, refuse_if_held
+from include.ledger.objects import Kind
+from include.ledger.reader import enrol
+from include.rollout.baseline import Baseline
+from include.rollout.errors import LeaseHeldError, PlanError, RefusedError, RolloutError
+from include.rollout.spec import RolloutSpec, merge, parse
+from include.rollout.verdict import End
+from include.steps.endpoint import read_baseline
+from include.steps.plan import make_plan
+from include.steps.refresh import enter_candidate
+from include.steps.rollout import Rollout, Wait
+from include.steps.settle import settle_for_dead
+from include.steps.specs import load
+
+_MARGIN = 1800  # seconds on top of everything that a rollout may wait for
+_BUSY_LOOK = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person or a schedule asked for: a spec file, what of it to override, and who asked."""
+
+    name: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    asked_by: str = ""
+
+
+def open_rollout(rollout: Rollout, request: Request, wait: Wait | None = None) -> Wait | RolloutSpec:
+    """Make everything ready for the rollout and take the endpoint's lease; nothing else is changed on AWS.
+
+    May run again: a ledger that has a baseline is adopted, never re-taken. A refusal is written as the outcome
+    REFUSED and raised; the lease is given back on any failure after it was taken. Returns a Wait while another
+    rollout has the endpoint and the spec says to wait.
+    """
+    rollout.refuse_if_over()
+    try:
+        return _open(rollout, request, wait)
+    except RolloutError:
+        raise
+    except Exception as error:
+        # A defect, not a refusal. settle does not run after an open that failed, so the end is written here.
+        reason = f"opening failed: {type(error).__name__}: {error}"
+        rollout.write(Kind.OUTCOME, {"end": End.CRASHED.value, "reason": reason})
+        raise
+
+
+def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | RolloutSpec:
+    say = rollout.headline("open")
+    try:
+        enrol(rollout.ledger, _about(rollout, request), at=rollout.now())
+        spec = parse(merge(load(request.name), request.overrides), request.name)
+        adopted = rollout.ledger.read(Kind.BASELINE) is not None
+        rollout.write(
+            Kind.SPEC,
+            {
+                "name": request.name,
+                "spec": spec.model_dump(mode="json"),
+                "overrides": dict(request.overrides),
+                "asked_by": request.asked_by,
+            },
+        )
+        if adopted:
+            say("this rollout was opened before; its baseline stands")
+            _acquire(rollout, spec)
+            return spec
+        enter_candidate(rollout, spec)
+        if _is_being_settled(rollout, spec):
+            return _wait_for_endpoint(rollout, spec, wait)
+        baseline = _prepare(rollout, spec)
+        lease = _acquire(rollout, spec)
+    except LeaseHeldError as error:
+        if spec.when_busy == "wait":
+            return _wait_for_endpoint(rollout, spec, wait)
+        _refuse(rollout, error)
+        raise
+    except RolloutError as error:
+        # Nothing was touched, so whatever went wrong here is a refusal with that reason.
+        _refuse(rollout, error)
+        raise
+    try:
+        _confirm(rollout, baseline)
+        rollout.write(Kind.BASELINE, baseline.to_document())
+    except BaseException:
+        rollout.leases.release(lease)
+        raise
+    say(
+        f"the lease on endpoint {baseline.endpoint} is ours (fence {lease.fence}); baseline is {baseline.config_name}"
+    )
+    return spec
+
+
+def _about(rollout: Rollout, request: Request) -> dict[str, Any]:
+    return {
+        "spec": request.name,
+        "asked_by": request.asked_by,
+        "dag_id": rollout.run.dag_id,
+        "run_id": rollout.run.run_id,
+        "airflow": rollout.run.airflow,
+    }
+
+
+def _refuse(rollout: Rollout, error: RolloutError) -> None:
+    rollout.headline("open")(f"refused: {error}")
+    rollout.write(Kind.OUTCOME, {"end": End.REFUSED.value, "reason": str(error)})
+
+
+def _is_being_settled(rollout: Rollout, spec: RolloutSpec) -> bool:
+    """Settle what a dead rollout left behind, and say whether that still takes time.
+
+    Raises LeaseHeldError for an endpoint that a living rollout has, before anything else is looked at: what it made
+    of the endpoint is nobody's baseline.
+    """
+    holder = rollout.leases.current(spec.endpoint.name)
+    if holder is None or holder.owner == rollout.id:
+        return False
+    refuse_if_held(holder, now=rollout.now(), owner_is_over=rollout.owner_is_over)
+    rollout.headline("open")(f"rollout {holder.owner} died and left the endpoint; settling it first")
+    return settle_for_dead(rollout, holder) is not None
+
+
+def _wait_for_endpoint(rollout: Rollout, spec: RolloutSpec, wait: Wait | None) -> Wait:
+    now = rollout.now()
+    until = wait.until if wait else now + timedelta(seconds=spec.busy_timeout)
+    if now >= until:
+        error = RefusedError(
+            f"endpoint {spec.endpoint.name} was busy for all of busy_timeout ({spec.busy_timeout} s); start again later."
+        )
+        _refuse(rollout, error)
+        raise error
+    return Wait(what=f"endpoint {spec.endpoint.name} to be free", every=_BUSY_LOOK, until=until)
+
+
+def _prepare(rollout: Rollout, spec: RolloutSpec) -> Baseline:
+    say = rollout.headline("open")
+    baseline = read_baseline(rollout.clients, spec)
+    say(
+        f"endpoint {baseline.endpoint} serves {baseline.config_name} with {baseline.instance_count} instance(s)"
+    )
+    if spec.candidate.artifact is not None:
+        artifacts.locate(rollout.clients, spec.candidate.artifact)
+    if spec.replay is not None:
+        artifacts.locate(rollout.clients, spec.replay.source)
+    plan = make_plan(rollout.clients, spec, baseline, rollout.id)
+    rollout.write(Kind.PLAN, plan.to_document())
+    for line in plan.lines():
+        say(line)
+    if plan.refusal is not None:
+        raise PlanError(plan.refusal)
+    return baseline
+
+
+def _acquire(rollout: Rollout, spec: RolloutSpec) -> Lease:
+    now = rollout.now()
+    return rollout.leases.acquire(
+        spec.endpoint.name,
+        rollout.id,
+        rollout.run,
+        now=now,
+        until=_expiry(spec, now),
+        owner_is_over=rollout.owner_is_over,
+    )
+
+
+def _expiry(spec: RolloutSpec, now: datetime) -> datetime:
+    """Return a moment by which this rollout is over, whatever it waits for: 4 updates, the window and an approval."""
+    window = spec.window
+    seconds = (
+        4 * spec.deploy_timeout + window.opening + window.warm_up + 2 * window.maximum + window.lag + _MARGIN
+    )
+    if spec.promotion.approval:
+        seconds += spec.promotion.approval_timeout
+    return now + timedelta(seconds=seconds)
+
+
+def _confirm(rollout: Rollout, baseline: Baseline) -> None:
+    """Refuse if the endpoint moved between looking at it and taking the lease."""
+    state = endpoints.describe(rollout.clients, baseline.endpoint)
+    if state is None or not state.in_service or state.config != baseline.config_name:
+        error = RefusedError(
+            f"endpoint {baseline.endpoint} changed while the rollout was being opened; it is left alone, so start again."
+        )
+        _refuse(rollout, error)
+        raise error

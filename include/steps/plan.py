@@ -1,0 +1,245 @@
+"""Plan a rollout: compare configs, count instances, and compute what the window can decide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from scipy.stats import norm
+
+from include.aws import metrics
+from include.aws.clients import Clients
+from include.rollout.baseline import Baseline
+from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate, Severity
+from include.rollout.names import resource_name
+from include.rollout.plan import GatePlan, Plan
+from include.rollout.spec import RolloutSpec
+from include.rollout.stage import Stage, changes_model, differences, endpoint_config, shadow_variant
+from include.rollout.window import floor_to
+from include.stats.planning import (
+    ErrorDesign,
+    detectable_rate,
+    largest_passing_ratio,
+    latency_periods,
+    periods_to_pass,
+)
+
+_POWER = 0.8
+_READINGS = 2  # fixed-sample gates are read at most twice, at alpha/2 each
+_HISTORY = timedelta(hours=1)
+# The prior for endpoints that were never calibrated: how requests, periods and instances scatter (log scale).
+_REQUEST_SD = 0.5
+_PERIOD_SD = 0.03
+_OFFSET_SD = 0.015
+
+
+def make_plan(clients: Clients, spec: RolloutSpec, baseline: Baseline, rollout: str) -> Plan:
+    """Return the plan of a rollout on the live endpoint. Raises CloudError when CloudWatch cannot be read.
+
+    The traffic is the last hour's of the live endpoint plus the replay's. A window is refused when a gate that
+    binds would, even on a candidate equal to production, not pass with 80 % chance within the maximum.
+    """
+    live, error_rate = _live(clients, spec, baseline)
+    replayed = spec.replay.rate if spec.replay else 0.0
+    rate = live + replayed
+    candidate = (
+        resource_name(rollout, "candidate", baseline.endpoint) if changes_model(spec) else baseline.model_name
+    )
+
+    def config(stage: Stage) -> dict[str, Any]:
+        return endpoint_config(
+            spec,
+            baseline,
+            rollout=rollout,
+            stage=stage,
+            candidate_model=candidate,
+            live_count=baseline.instance_count,
+        )
+
+    gates = _gates(spec, rate, error_rate)
+    return Plan(
+        endpoint=baseline.endpoint,
+        changes=_changes(baseline, config(Stage.SHADOW)),
+        promotion_changes=_changes(baseline, config(Stage.PROMOTED)),
+        instances=_instances(config(Stage.SHADOW), baseline),
+        requests_per_second=rate,
+        traffic=_traffic(live, replayed, spec.sampling),
+        window=spec.window.length,
+        maximum=spec.window.maximum,
+        gates=gates,
+        refusal=_refusal(spec, rate, gates),
+    )
+
+
+def _live(clients: Clients, spec: RolloutSpec, baseline: Baseline) -> tuple[float, float]:
+    """Return production's requests per second and error rate since its first request of the last hour."""
+    period = max(60, spec.window.period)
+    end = floor_to(clients.now(), period)
+    variants = metrics.Variants(
+        endpoint=baseline.endpoint, production=baseline.variant, shadow=shadow_variant(baseline)
+    )
+    seen = metrics.read_evidence(
+        clients, variants, begin=end - _HISTORY, end=end, period=period, sampling=spec.sampling
+    ).production
+    requests = sum(row.invocations or 0.0 for row in seen)
+    errors = sum(row.errors.get("InvocationModelErrors", 0.0) for row in seen)
+    if not requests:
+        return 0.0, 0.0
+    # Traffic that began a minute ago counts as what it is now, not as a sixtieth of it.
+    since = (end - min(row.start for row in seen)).total_seconds()
+    return requests / since, errors / requests
+
+
+def _changes(baseline: Baseline, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say what differs from the baseline's config; its name always does, and a shadow is told in a sentence."""
+    told = {"EndpointConfigName", "ShadowProductionVariants"}
+    lines = differences(
+        {key: value for key, value in baseline.config.items() if key not in told},
+        {key: value for key, value in config.items() if key not in told},
+    )
+    shadows = [
+        f"a shadow variant {shadow['VariantName']}: model {shadow['ModelName']} on {shadow['InitialInstanceCount']} x "
+        f"{shadow['InstanceType']}, {shadow['InitialVariantWeight']:.0%} of the requests copied to it"
+        for shadow in config.get("ShadowProductionVariants", ())
+    ]
+    return (*shadows, *lines)
+
+
+def _traffic(live: float, replayed: float, sampling: float) -> str:
+    parts = [f"{live:.1f} requests/s live over the last hour"]
+    if replayed:
+        parts.append(f"{replayed:g} requests/s replayed")
+    return " + ".join(parts) + f"; {sampling:.0%} copied to the shadow"
+
+
+def _instances(shadow: Mapping[str, Any], baseline: Baseline) -> tuple[str, ...]:
+    production, copy = shadow["ProductionVariants"][0], shadow["ShadowProductionVariants"][0]
+    return (
+        f"{2 * production['InitialInstanceCount']} x {production['InstanceType']} (production's old and new fleet side by side)",
+        f"{copy['InitialInstanceCount']} x {copy['InstanceType']} (the variant {copy['VariantName']})",
+    )
+
+
+def _gates(spec: RolloutSpec, rate: float, error_rate: float) -> tuple[GatePlan, ...]:
+    plans: list[GatePlan] = []
+    period, periods = spec.window.period, spec.window.length // spec.window.period
+    aborting = sum(
+        1 for gate in spec.gates.rules if getattr(gate, "abort", False) and gate.severity is Severity.CRITICAL
+    )
+    for gate in spec.gates.rules:
+        if gate.severity is not Severity.CRITICAL or rate <= 0:
+            continue
+        if isinstance(gate, MinSampleGate):
+            needed = math.ceil(gate.requests / (rate * spec.sampling * period)) * period
+            plans.append(
+                GatePlan(
+                    gate=gate.name,
+                    needed=needed,
+                    sentence=f"{gate.requests} requests reach the shadow in about {needed} s; "
+                    f"{rate * spec.sampling * spec.window.length:.0f} are expected in the window",
+                )
+            )
+        elif isinstance(gate, ErrorRateGate | ErrorThresholdGate):
+            plans.append(_error_gate(gate, rate * period, error_rate, periods, period, spec, aborting))
+        elif isinstance(gate, LatencyGate):
+            plans.append(_latency_gate(gate, rate * period, period, spec))
+    return tuple(plans)
+
+
+def _error_gate(
+    gate: ErrorRateGate | ErrorThresholdGate,
+    requests: float,
+    error_rate: float,
+    periods: int,
+    period: int,
+    spec: RolloutSpec,
+    aborting: int,
+) -> GatePlan:
+    if isinstance(gate, ErrorRateGate):
+        relative, absolute = gate.relative, gate.absolute
+    else:
+        relative, absolute = 0.0, max(gate.limit - error_rate, 1e-6)
+    design = ErrorDesign(
+        requests=requests,
+        sampling=spec.sampling,
+        periods=periods,
+        production_rate=error_rate,
+        relative=relative,
+        absolute=absolute,
+        alpha=gate.alpha / _READINGS,
+        abort_alpha=spec.gates.abort_alpha,
+        processes=max(1, aborting),
+    )
+    count = periods_to_pass(design, power=_POWER)
+    needed = None if count is None else count * period
+    found = detectable_rate(design, power=_POWER)
+    sentence = (
+        "no window is long enough" if needed is None else f"an equal candidate passes after about {needed} s"
+    )
+    sentence += f"; at most {design.limit:.3%} errors are allowed at production's {error_rate:.3%}"
+    if found is not None:
+        sentence += f", and {found:.2%} would be found within the window"
+    return GatePlan(gate=gate.name, needed=needed, sentence=sentence)
+
+
+def _latency_gate(gate: LatencyGate, requests: float, period: int, spec: RolloutSpec) -> GatePlan:
+    per_block = max(1, gate.block // period)
+    sd = _block_sd(float(gate.quantile[1:]) / 100, requests, spec.sampling, per_block)
+    count = latency_periods(
+        sd=sd,
+        margin=gate.margin,
+        alpha=gate.alpha / _READINGS,
+        power=_POWER,
+        offset_sd=_OFFSET_SD,
+        block=per_block,
+    )
+    needed = None if count is None else count * period
+    periods = spec.window.length // period
+    ratio = largest_passing_ratio(
+        sd=sd,
+        margin=gate.margin,
+        alpha=gate.alpha / _READINGS,
+        periods=periods,
+        power=_POWER,
+        offset_sd=_OFFSET_SD,
+        block=per_block,
+    )
+    sentence = (
+        "no window is long enough" if needed is None else f"an equal candidate passes after about {needed} s"
+    )
+    sentence += f"; at most {1 + gate.margin:.2f} times production's {gate.quantile} is allowed"
+    if ratio is not None and ratio >= 1:
+        sentence += f", and {ratio:.3f} times still passes in the window"
+    return GatePlan(gate=gate.name, needed=needed, sentence=sentence + " (noise assumed, not measured)")
+
+
+def _block_sd(share: float, requests: float, sampling: float, per_block: int) -> float:
+    """Return the sd of a block's mean log ratio of two quantiles between equal variants, under the prior.
+
+    The sample quantile at `share` of n lognormal requests has sd(log) = sd sqrt(share (1 - share)/n)/phi(z_share)
+    (David & Nagaraja, Order Statistics, 3rd ed., section 10.2).
+    """
+    spread = _REQUEST_SD * math.sqrt(share * (1 - share)) / float(norm.pdf(norm.ppf(share)))
+    sampling_variance = spread**2 * (1 / max(requests, 1.0) + 1 / max(requests * sampling, 1.0))
+    return math.sqrt((sampling_variance + 2 * _PERIOD_SD**2) / per_block)
+
+
+def _refusal(spec: RolloutSpec, rate: float, gates: tuple[GatePlan, ...]) -> str | None:
+    if rate <= 0:
+        return (
+            f"endpoint {spec.endpoint.name} had no requests in the last hour and the spec has no replay, "
+            "so no window can decide; add a replay section or wait for traffic."
+        )
+    impossible = [gate.gate for gate in gates if gate.needed is None]
+    if impossible:
+        return f"{', '.join(impossible)} cannot pass in any window at {rate:.1f} requests/s; allow more, or send more requests."
+    needed = max((gate.needed or 0 for gate in gates), default=0)
+    if needed > spec.window.maximum:
+        slowest = max(gates, key=lambda gate: gate.needed or 0)
+        return (
+            f"window.maximum is {spec.window.maximum} s, and {slowest.gate} needs about {needed} s at {rate:.1f} requests/s "
+            f"({spec.sampling:.0%} sampled); set window.maximum (and length) to {needed} s or more, or send more requests."
+        )
+    return None

@@ -1,0 +1,83 @@
+"""Bring the endpoint to the state that a stage means. Deploying, promoting and restoring all go through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from include.aws import endpoints
+from include.ledger.lease import Lease
+from include.ledger.objects import deployment_key
+from include.rollout.stage import Stage, config_name, endpoint_config, our_configs
+from include.steps.rollout import Rollout, Wait
+
+_POLL = 30.0  # as AWS's own waiters; shorter where the deploy timeout is short
+
+
+def reach(
+    rollout: Rollout, stage: Stage, lease: Lease, wait: Wait | None, *, candidate: str = "", tries: int = 1
+) -> Wait | None:
+    """Move the endpoint towards `stage` and say what to wait for, or None once it serves exactly that.
+
+    `tries` is how often the update may be asked for: once where a failed update must end the stage, more often for
+    the way back. Raises ForeignChangeError, FenceError, DeploymentError and CloudError.
+    """
+    baseline, spec = rollout.baseline, rollout.spec
+    target = config_name(rollout.id, stage, baseline)
+    ours = our_configs(rollout.id, baseline)
+    state = endpoints.describe(rollout.clients, baseline.endpoint)
+    endpoints.refuse_foreign(state, baseline.endpoint, ours)
+    assert state is not None
+    attempts = wait.attempts if wait else 0
+    until = wait.until if wait else state.seen + timedelta(seconds=spec.deploy_timeout)
+    if state.in_service and state.config == target:
+        return None
+    if attempts >= tries and endpoints.arrived(state, target):
+        return None
+    say = rollout.headline(stage)
+    if state.in_service:
+        live = max((v.instance_count for v in state.production), default=baseline.instance_count)
+        rollout.leases.check(lease)
+        arguments = endpoint_config(
+            spec, baseline, rollout=rollout.id, stage=stage, candidate_model=candidate, live_count=live
+        )
+        if stage is not Stage.BASELINE:
+            endpoints.ensure_config(rollout.clients, arguments, rollout.tags)
+        elif endpoints.describe_config(rollout.clients, target) is None:
+            say(f"endpoint config {target} was deleted meanwhile; making it again")
+            endpoints.ensure_config(rollout.clients, arguments, baseline.tags)
+        say(
+            f"updating endpoint {baseline.endpoint} from {state.config} to {target}; at most {spec.deploy_timeout} s"
+        )
+        endpoints.begin_update(
+            rollout.clients,
+            baseline.endpoint,
+            config=target,
+            ours=ours,
+            allowed=_recorded(rollout, stage, rollout.guard(lease)),
+            retain=stage is Stage.BASELINE,
+        )
+        attempts += 1
+    return Wait(
+        what=f"endpoint {baseline.endpoint} to serve {target}",
+        every=min(_POLL, max(2.0, spec.deploy_timeout / 60)),
+        until=until,
+        phase=stage.value,
+        attempts=attempts,
+        endpoint=baseline.endpoint,
+    )
+
+
+def begun_key(stage: Stage) -> str:
+    """Name the note that an update towards a stage was about to be asked for."""
+    return deployment_key(f"{stage.value.lower()}.begun")
+
+
+def _recorded(rollout: Rollout, stage: Stage, allowed: Callable[[], None]) -> Callable[[], None]:
+    """Note in the ledger that an update is about to be asked for, then check the fence."""
+
+    def check() -> None:
+        rollout.write(begun_key(stage), {"stage": stage.value})
+        allowed()
+
+    return check

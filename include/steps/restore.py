@@ -1,0 +1,38 @@
+"""The one way back: the endpoint as it was before the rollout."""
+
+from __future__ import annotations
+
+from include.aws import endpoints
+from include.ledger.lease import Lease
+from include.rollout.stage import Stage
+from include.steps.reach import reach
+from include.steps.rollout import Rollout, Wait
+
+_TRIES = 3
+
+
+def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | None:
+    """Bring the endpoint back to its original config, with instance counts as they are now and the weight it had."""
+    pending = reach(rollout, Stage.BASELINE, lease, wait, tries=_TRIES)
+    if pending is not None:
+        return pending
+    baseline = rollout.baseline
+    state = endpoints.describe(rollout.clients, baseline.endpoint)
+    live = next((v for v in state.production if v.name == baseline.variant), None) if state else None
+    if live is not None and live.weight != baseline.weight:
+        rollout.leases.check(lease)
+        endpoints.set_weight(rollout.clients, baseline.endpoint, baseline.variant, baseline.weight)
+    rollout.headline("BASELINE")(
+        f"endpoint {baseline.endpoint} serves {baseline.config_name}, as before the rollout"
+    )
+    return None
+
+
+def roll_back(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
+    """Carry out the decision to roll back, and say so in the ledger."""
+    rollout.refuse_if_over()
+    rollout.ledger.require("decision")
+    pending = restore(rollout, rollout.lease(), wait)
+    if pending is None:
+        rollout.write("restore", {"config": rollout.baseline.config_name})
+    return pending

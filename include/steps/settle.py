@@ -1,0 +1,213 @@
+"""End a rollout safely, whatever happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from include.aws import endpoints, registry
+from include.ledger.lease import Lease
+from include.ledger.objects import Kind
+from include.rollout.errors import FenceError, ForeignChangeError, LedgerError
+from include.rollout.gate import Outcome
+from include.rollout.stage import Stage, config_name
+from include.rollout.verdict import Action, End
+from include.steps.decide import refused_by_approval
+from include.steps.report import write_report
+from include.steps.restore import restore
+from include.steps.rollout import Rollout, Wait
+
+_QUALITY_GATES = ("error_rate", "error_threshold", "latency", "latency_threshold")
+
+
+def settle(rollout: Rollout, wait: Wait | None = None) -> Wait | End:
+    """Make the endpoint right, clean up, write outcome and report, give the lease back, and say how it ended.
+
+    Runs after every rollout that was opened, also when a person marked the run failed. Raises the fence first, so that
+    a task that is still dying can change nothing any more. Without a decision that was carried out, the endpoint
+    is restored and the end is CRASHED. Re-entrant: a settle that was killed goes on where it stopped.
+    """
+    ledger = rollout.ledger
+    if ledger.read(Kind.BASELINE) is None:
+        return _nothing_touched(rollout)
+    rollout.write(Kind.REPLAY_STOP, {"closed": "end"})
+    known = ledger.read(Kind.OUTCOME)
+    if known is not None:
+        return _finish(rollout, End(known["end"]))
+    try:
+        lease = rollout.lease()
+    except FenceError:
+        return _overtaken(rollout)
+    if wait is None:
+        lease = rollout.leases.raise_fence(lease)
+    say = rollout.headline("settle")
+    try:
+        # Once said, it stays said: after the restore the endpoint looks as if a decision had been carried out.
+        crashed = ledger.read(Kind.CRASH) is not None
+        end = None if crashed else _carried_out(rollout)
+        if end is None:
+            if not crashed:
+                say("no decision was carried out; restoring the endpoint")
+                rollout.write(Kind.CRASH, {"reason": _crash(rollout)})
+            pending = restore(rollout, lease, wait)
+            if pending is not None:
+                return replace(pending, phase="settle")
+            end = End.CRASHED
+    except ForeignChangeError as error:
+        say(str(error))
+        rollout.write(Kind.FOREIGN, {"reason": str(error)})
+        end = End.FOREIGN_CHANGE
+    _clean_up(rollout, end, lease)
+    rollout.write(Kind.OUTCOME, {"end": end.value, "reason": _reason(rollout, end)})
+    return _finish(rollout, end)
+
+
+def settle_for_dead(rollout: Rollout, holder: Lease) -> Wait | End | None:
+    """Settle the rollout that died holding this endpoint; None when it is settled and the endpoint is free."""
+    dead = replace(rollout, id=holder.owner, run=holder.owner_run)
+    if dead.ledger.read(Kind.BASELINE) is None:
+        if dead.ledger.read(Kind.OUTCOME) is None:
+            dead.write(
+                Kind.OUTCOME, {"end": End.CRASHED.value, "reason": "its run ended while it was being opened"}
+            )
+        rollout.leases.release(holder)
+        return None
+    result = settle(dead)
+    return result if isinstance(result, Wait) else None
+
+
+def _nothing_touched(rollout: Rollout) -> End:
+    """End a rollout whose baseline was never written: nothing on AWS is ours, only perhaps the lease."""
+    known = rollout.ledger.read(Kind.OUTCOME)
+    if known is None:
+        known = rollout.write(
+            Kind.OUTCOME, {"end": End.CRASHED.value, "reason": "it ended while it was being opened"}
+        )
+    return End(known["end"])
+
+
+def _overtaken(rollout: Rollout) -> End:
+    """End a rollout whose lease another one holds by now: it settled this one, or will not touch what is ours."""
+    known = rollout.write(
+        Kind.OUTCOME,
+        {
+            "end": End.CRASHED.value,
+            "reason": "its lease was lost; whoever took it over restored the endpoint",
+        },
+    )
+    return End(known["end"])
+
+
+def _carried_out(rollout: Rollout) -> End | None:
+    """Return how the rollout ended if its decision was carried out, as the ledger says or as the endpoint shows."""
+    ledger = rollout.ledger
+    baseline = rollout.baseline
+    state = endpoints.describe(rollout.clients, baseline.endpoint)
+    ours = {config_name(rollout.id, stage, baseline) for stage in Stage}
+    endpoints.refuse_foreign(state, baseline.endpoint, ours)
+    assert state is not None
+    decision = ledger.read(Kind.DECISION)
+    if decision is None:
+        return None
+    refused = refused_by_approval(rollout) is not None
+    stage = Stage.PROMOTED if decision["action"] == Action.PROMOTE and not refused else Stage.BASELINE
+    if not (state.in_service and state.config == config_name(rollout.id, stage, baseline)):
+        return None
+    if stage is Stage.PROMOTED:
+        rollout.write(
+            Kind.PROMOTION, {"config": state.config, "model": ledger.require(Kind.CANDIDATE)["model"]}
+        )
+        return End.PROMOTED
+    rollout.write(Kind.RESTORE, {"config": state.config})
+    return End.INCONCLUSIVE if refused else End(decision["end"])
+
+
+def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
+    """Delete what this rollout created and nothing uses any more; tell the registry what came of the candidate."""
+    baseline, clients = rollout.baseline, rollout.clients
+    candidate = rollout.ledger.read(Kind.CANDIDATE)
+    state = endpoints.describe(clients, baseline.endpoint)
+    in_use = {name for name in ((state.config, state.pending) if state else ()) if name}
+    deleted: list[str] = []
+    rollout.leases.check(lease)
+    for stage in (Stage.SHADOW, Stage.PROMOTED):
+        name = config_name(rollout.id, stage, baseline)
+        if name not in in_use and endpoints.delete_config(clients, name):
+            deleted.append(name)
+    if (
+        candidate
+        and candidate["created"]
+        and end is not End.PROMOTED
+        and not _uses(rollout, in_use, candidate["model"])
+    ) and registry.delete_model(clients, candidate["model"]):
+        deleted.append(candidate["model"])
+    if candidate and candidate["registered"]:
+        registry.judge_package(
+            clients,
+            candidate["package"],
+            status=_package_status(rollout, end),
+            metadata={"penumbra-rollout": rollout.id, "penumbra-outcome": end.value},
+        )
+    rollout.write(Kind.CLEANUP, {"deleted": deleted})
+    rollout.headline("settle")(
+        f"deleted {', '.join(deleted)}" if deleted else "nothing of ours was left to delete"
+    )
+
+
+def _uses(rollout: Rollout, configs: set[str], model: str) -> bool:
+    """Say whether any of the configs that the endpoint is on names the model; a foreign one may."""
+    for name in configs:
+        config = endpoints.describe_config(rollout.clients, name) or {}
+        variants: list[Mapping[str, Any]] = [
+            *config.get("ProductionVariants", []),
+            *config.get("ShadowProductionVariants", []),
+        ]
+        if any(variant.get("ModelName") == model for variant in variants):
+            return True
+    return False
+
+
+def _package_status(rollout: Rollout, end: End) -> str | None:
+    """Approve what was promoted, reject only what failed a quality gate, and leave everything else pending."""
+    if end is End.PROMOTED:
+        return "Approved"
+    readings = rollout.ledger.keys(f"{Kind.FINDING}/")
+    if end is End.ROLLED_BACK and readings:
+        findings = rollout.ledger.require(readings[-1])["findings"]
+        if any(f["outcome"] == Outcome.FAIL and f["kind"] in _QUALITY_GATES for f in findings):
+            return "Rejected"
+    return None
+
+
+def _reason(rollout: Rollout, end: End) -> str:
+    """Say in one sentence why it ended so."""
+    ledger = rollout.ledger
+    if end is End.FOREIGN_CHANGE:
+        return str(ledger.require(Kind.FOREIGN)["reason"])
+    if end is End.CRASHED:
+        return str(ledger.require(Kind.CRASH)["reason"])
+    refusal = refused_by_approval(rollout)
+    if refusal is not None:
+        return f"{refusal['who']} did not approve the promotion: {refusal['why'] or 'no reason given'}"
+    return str(ledger.require(Kind.DECISION)["why"])
+
+
+def _crash(rollout: Rollout) -> str:
+    """Say what went wrong first, as far as the tasks could still say it."""
+    failures = list(rollout.ledger.read_many(rollout.ledger.keys(f"{Kind.FAILURE}/")).values())
+    if failures:
+        first = min(failures, key=lambda failure: str(failure["written_at"]))
+        return f"{first['task']} failed: {first['reason']}"
+    return "a task was killed or marked failed before a decision was carried out"
+
+
+def _finish(rollout: Rollout, end: End) -> End:
+    """Write the report and give the lease back; both may have happened before."""
+    write_report(rollout)
+    try:
+        rollout.leases.release(rollout.lease())
+    except (FenceError, LedgerError) as error:
+        rollout.headline("settle")(f"the lease is not ours any more: {error}")
+    rollout.headline("settle")(f"ended {end.value}: {rollout.ledger.require(Kind.OUTCOME)['reason']}")
+    return end

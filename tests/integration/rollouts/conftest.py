@@ -1,0 +1,257 @@
+"""A local cloud, endpoints on it, and a driver that runs a rollout's steps in this process, without Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+import yaml
+
+from include.aws.clients import Clients, connect
+from include.ledger.lease import Lease, OwnerRun
+from include.ledger.store import Store
+from include.rollout.names import rollout_id
+from include.rollout.spec import RolloutSpec, merge
+from include.rollout.verdict import Action, End, Verdict
+from include.steps.decide import decide
+from include.steps.deploy import deploy_shadow
+from include.steps.judge import extend, settle_verdict, take_reading
+from include.steps.observe import Closed, observe, stop_replay
+from include.steps.open import Request, open_rollout
+from include.steps.promote import promote
+from include.steps.register import register
+from include.steps.replay import replay_shard
+from include.steps.restore import roll_back
+from include.steps.rollout import Rollout, Wait
+from include.steps.settle import settle
+
+ROOT = Path(__file__).resolve().parents[3]
+REGION = "us-east-1"
+BUCKET = "rollouts"
+ROLE = "arn:aws:iam::000000000000:role/penumbra"
+PERIOD = 10
+
+
+@pytest.fixture(scope="session")
+def cloud_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a local cloud on a free port for the whole session."""
+    state = tmp_path_factory.mktemp("cloud")
+    command = [sys.executable, "-m", "include.localcloud", "--port", "0", "--state", str(state)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    ) as process:
+        try:
+            assert process.stdout is not None
+            url = next((line.split()[1] for line in process.stdout if line.startswith("ready ")), None)
+            assert url, f"the local cloud ended with {process.wait()} before it was ready"
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            session().client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
+            yield url
+        finally:
+            process.terminate()
+
+
+def session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+
+
+@pytest.fixture
+def clients(cloud_url: str) -> Clients:
+    return connect(session(), {"": cloud_url})
+
+
+@pytest.fixture
+def faults(cloud_url: str) -> Iterator[Callable[..., None]]:
+    """Inject a fault into the local cloud; all are gone after the test."""
+
+    def inject(**fault: Any) -> None:
+        _ask(cloud_url, "POST", fault)
+
+    yield inject
+    _ask(cloud_url, "DELETE", None)
+
+
+def _ask(url: str, method: str, body: Any) -> None:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"{url}/_local/faults", data, method=method, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        answer.read()
+
+
+@pytest.fixture
+def endpoint(clients: Clients) -> str:
+    """Give a light endpoint of one production variant, InService, with 10 s metrics."""
+    return make_endpoint(clients)
+
+
+def make_endpoint(clients: Clients, *, environment: dict[str, str] | None = None, instances: int = 1) -> str:
+    name = f"e-{uuid4().hex[:8]}"
+    sagemaker = clients.sagemaker
+    sagemaker.create_model(
+        ModelName=f"{name}-model",
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": "penumbra/light:1", "Environment": environment or {}},
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{name}-config",
+        ProductionVariants=[
+            {
+                "VariantName": "production",
+                "ModelName": f"{name}-model",
+                "InstanceType": "ml.m5.large",
+                "InitialInstanceCount": instances,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+        MetricsConfig={"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": PERIOD},
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-config")
+    deadline = time.monotonic() + 60
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "InService":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return name
+
+
+def document(name: str, source: str, **changes: Any) -> dict[str, Any]:
+    """Return a spec that decides in half a minute on a light endpoint."""
+    base: dict[str, Any] = {
+        "endpoint": {"name": name},
+        "side_effect_free": True,
+        "candidate": {"environment": {"CANDIDATE": "1"}},
+        "replay": {"source": source, "rate": 100, "seed": 1, "timeout": 10},
+        "window": {"period": PERIOD, "warm_up": 0, "length": 20, "maximum": 30, "lag": 2, "opening": 60},
+        "gates": {
+            "rules": [
+                {"kind": "completeness"},
+                {"kind": "min_sample", "requests": 500},
+                {"kind": "error_rate", "absolute": 0.02},
+            ]
+        },
+        "deploy_timeout": 60,
+    }
+    return merge(base, changes)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    file = tmp_path / "requests.csv"
+    file.write_text("".join(f"{i},{i + 1},{i + 2}\n" for i in range(500)))
+    return str(file)
+
+
+@dataclass
+class Drive:
+    """Runs the steps of one rollout as the graph orders them; every Wait is waited for here."""
+
+    clients: Clients
+    spec: dict[str, Any]
+    folder: Path
+    location: str = f"s3://{BUCKET}/ledger"
+    run_id: str = field(default_factory=lambda: f"manual__{uuid4().hex}")
+    lines: list[str] = field(default_factory=list)
+    owner_is_over: Callable[[Lease], bool | None] = lambda lease: None
+
+    @property
+    def rollout(self) -> Rollout:
+        """Return the rollout as a new process would see it."""
+        return Rollout(
+            id=rollout_id("shadow_rollout", self.run_id),
+            run=OwnerRun(dag_id="shadow_rollout", run_id=self.run_id, airflow="http://here"),
+            store=Store(self.location, self.clients.store_access()),
+            clients=self.clients,
+            say=self.lines.append,
+            owner_is_over=self.owner_is_over,
+        )
+
+    def step(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        result = function(self.rollout, *arguments)
+        deadline = time.monotonic() + 120
+        while isinstance(result, Wait):
+            assert time.monotonic() < deadline, result.what
+            time.sleep(0.3)
+            result = function(self.rollout, *arguments, result)
+        return result
+
+    def open(self) -> RolloutSpec:
+        file = self.folder / f"spec-{uuid4().hex[:6]}.yaml"
+        file.write_text(yaml.safe_dump(self.spec))
+        spec: RolloutSpec = self.step(open_rollout, Request(name=str(file), asked_by="a test"))
+        return spec
+
+    def begin(self) -> None:
+        """Go on until the shadow serves."""
+        self.open()
+        register(self.rollout)
+        self.step(deploy_shadow)
+
+    def watch(self) -> Verdict:
+        """Replay and observe until the window is closed for good."""
+        shards = (
+            [threading.Thread(target=replay_shard, args=(self.rollout, 0), daemon=True)]
+            if "replay" in self.spec
+            else []
+        )
+        for shard in shards:
+            shard.start()
+        try:
+            rollout = self.rollout
+            while True:
+                progress = observe(rollout)
+                self.lines += progress.lines
+                if progress.closed is None:
+                    time.sleep(min(progress.again_in, 2))
+                    continue
+                verdict = take_reading(self.rollout, progress.closed)
+                if not (
+                    verdict is Verdict.INCONCLUSIVE and progress.closed is Closed.END and extend(self.rollout)
+                ):
+                    stop_replay(self.rollout, progress.closed)
+                    return verdict
+        finally:
+            stop_replay(self.rollout, Closed.END)
+            for shard in shards:
+                shard.join(timeout=30)
+
+    def finish(self) -> End:
+        """Decide, carry it out, settle."""
+        settle_verdict(self.rollout)
+        self.step(promote if decide(self.rollout) is Action.PROMOTE else roll_back)
+        end: End = self.step(settle)
+        return end
+
+    def all(self) -> End:
+        self.begin()
+        self.watch()
+        return self.finish()
+
+
+@pytest.fixture
+def drive(clients: Clients, endpoint: str, source: str, tmp_path: Path) -> Callable[..., Drive]:
+    """Make a driver for a rollout on the test's endpoint."""
+
+    def make(spec: dict[str, Any] | None = None, **changes: Any) -> Drive:
+        return Drive(clients=clients, spec=spec or document(endpoint, source, **changes), folder=tmp_path)
+
+    return make
+
+
+def resources(clients: Clients, part: str) -> list[str]:
+    """List the models and endpoint configs whose names hold `part`."""
+    models = clients.sagemaker.list_models(NameContains=part)["Models"]
+    configs = clients.sagemaker.list_endpoint_configs(NameContains=part)["EndpointConfigs"]
+    return sorted([m["ModelName"] for m in models] + [c["EndpointConfigName"] for c in configs])

@@ -1,0 +1,121 @@
+"""A person's word while a rollout runs, and a person's yes or no before a promotion."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from include.aws.clients import Clients
+from include.rollout.errors import RefusedError, TerminalError
+from include.rollout.verdict import Action, Conclusion, End, Verdict
+from include.steps.conclude import conclude
+from include.steps.decide import Course, approve, course
+from include.steps.judge import settle_verdict
+from include.steps.promote import promote
+from include.steps.restore import roll_back
+from include.steps.settle import settle
+from tests.integration.rollouts.conftest import Drive
+
+Make = Callable[..., Drive]
+LONG = {"window": {"length": 300, "maximum": 600}}
+
+
+def speak_when_open(run: Drive, action: Conclusion, seconds: int = 0) -> threading.Thread:
+    """Conclude the rollout as soon as its window is open."""
+
+    def speak() -> None:
+        deadline = time.monotonic() + 60
+        while run.rollout.ledger.read("window") is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        conclude(run.rollout, action, who="Ada", why="seen enough", seconds=seconds)
+
+    thread = threading.Thread(target=speak, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.timeout(120)
+def test_remove_now_ends_the_window_and_rolls_back_in_that_persons_name(drive: Make) -> None:
+    run = drive(**LONG)
+    run.begin()
+    speak_when_open(run, Conclusion.REMOVE)
+    run.watch()
+    assert run.finish() is End.ROLLED_BACK
+    decision = run.rollout.ledger.require("decision")
+    assert (decision["who"], decision["why"]) == ("Ada", "seen enough")
+
+
+@pytest.mark.timeout(120)
+def test_promote_now_overrides_an_inconclusive_verdict_where_the_spec_allows_it(drive: Make) -> None:
+    run = drive(**LONG, promotion={"override": True})
+    run.begin()
+    speak_when_open(run, Conclusion.PROMOTE)
+    assert run.watch() is Verdict.INCONCLUSIVE
+    assert run.finish() is End.PROMOTED
+    assert run.rollout.ledger.require("decision")["who"] == "Ada"
+
+
+@pytest.mark.timeout(120)
+def test_nobody_overrides_a_fail(drive: Make) -> None:
+    failing = {"candidate": {"environment": {"LOCAL_ERROR_SHARE": "0.5"}}}
+    run = drive(**LONG, **failing, promotion={"override": True})
+    run.begin()
+    assert run.watch() is Verdict.ROLL_BACK
+    with pytest.raises(TerminalError, match="closed already"):
+        conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="I like it")
+    assert run.finish() is End.ROLLED_BACK
+
+
+@pytest.mark.timeout(180)
+def test_extending_moves_the_windows_end(drive: Make) -> None:
+    run = drive(window={"length": 10, "maximum": 10})
+    run.begin()
+    conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="a quiet night", seconds=10)
+    run.watch()
+    evidence = run.rollout.ledger.require("evidence/1")
+    assert len(evidence["shadow"]) == 2
+
+
+def test_what_cannot_be_asked_is_refused_in_a_sentence(drive: Make) -> None:
+    run = drive()
+    with pytest.raises(RefusedError, match="not running yet"):
+        conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="because")
+    run.open()
+    with pytest.raises(RefusedError, match="promotion"):
+        conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="because")
+    with pytest.raises(RefusedError, match="who asked and why"):
+        conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="  ")
+    for seconds in (0, 7, 40):
+        with pytest.raises(RefusedError, match="multiple of its period"):
+            conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="because", seconds=seconds)
+    run.step(settle)
+    with pytest.raises(TerminalError):
+        conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="because")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_promotion_that_needs_approval_waits_for_a_person(
+    clients: Clients, endpoint: str, drive: Make, approved: bool
+) -> None:
+    run = drive(promotion={"approval": True}, window={"length": 10, "maximum": 20})
+    run.begin()
+    run.watch()
+    settle_verdict(run.rollout)
+    assert course(run.rollout) is Course.APPROVE
+    answer = approve(run.rollout, approved=approved, who="Ada", why="on Friday?")
+    assert answer is approved
+    if approved:
+        run.step(promote)
+    else:
+        with pytest.raises(TerminalError, match="Ada refused"):
+            run.step(promote)
+        run.step(roll_back)
+    end = run.step(settle)
+    assert end is (End.PROMOTED if approved else End.INCONCLUSIVE)
+    assert run.rollout.ledger.require("decision")["action"] == Action.PROMOTE
+    serving = clients.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    assert (serving == f"{endpoint}-config") is not approved

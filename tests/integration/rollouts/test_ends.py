@@ -1,0 +1,342 @@
+"""How rollouts end, on a real local cloud: the endpoint, the ledger and what is left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from include.aws import endpoints
+from include.aws.clients import Clients
+from include.ledger.reader import Reader
+from include.rollout.errors import FenceError, ForeignChangeError, LeaseHeldError, RefusedError, TerminalError
+from include.rollout.stage import Stage
+from include.rollout.verdict import End, Verdict
+from include.steps.decide import decide
+from include.steps.deploy import deploy_shadow
+from include.steps.janitor import settle_dead, unsettled
+from include.steps.judge import settle_verdict
+from include.steps.reach import reach
+from include.steps.register import register
+from include.steps.settle import settle
+from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources
+
+Make = Callable[..., Drive]
+FAILING = {"candidate": {"environment": {"LOCAL_ERROR_SHARE": "0.2"}}}
+
+
+def serves(clients: Clients, endpoint: str) -> tuple[str, int]:
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert state.in_service
+    return state.config, len(state.shadow)
+
+
+@pytest.mark.timeout(180)
+def test_a_healthy_candidate_is_promoted_under_productions_name(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    assert run.all() is End.PROMOTED
+    config, shadows = serves(clients, endpoint)
+    described = endpoints.describe_config(clients, config)
+    assert described is not None
+    assert (shadows, described["ProductionVariants"][0]["VariantName"]) == (0, "production")
+    candidate = run.rollout.ledger.require("candidate")
+    assert described["ProductionVariants"][0]["ModelName"] == candidate["model"]
+    assert resources(clients, run.rollout.id) == sorted([config, candidate["model"]])
+    package = clients.sagemaker.describe_model_package(ModelPackageName=candidate["package"])
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert run.rollout.leases.current(endpoint) is None
+    account = run.rollout.ledger.require("replay/0000")["account"]
+    assert account["scheduled"] == account["answered"] + sum(account["failed"].values()) + account["shed"]
+    assert run.rollout.ledger.require("report.json")["end"] == "PROMOTED"
+    page = run.rollout.ledger.read_page()
+    assert page is not None
+    assert b"Plotly" in page
+    assert candidate["model"].encode() in page
+
+
+@pytest.mark.timeout(180)
+def test_a_failing_candidate_is_rolled_back_before_the_windows_end(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive(**FAILING)
+    assert run.all() is End.ROLLED_BACK
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []
+    verdict = run.rollout.ledger.require("verdict")
+    assert verdict["closed"] == "abort"
+    assert verdict["gate"] == "error_rate:InvocationModelErrors"
+    assert len(run.rollout.ledger.ticks()) < 2
+    package = run.rollout.ledger.require("candidate")["package"]
+    assert (
+        clients.sagemaker.describe_model_package(ModelPackageName=package)["ModelApprovalStatus"]
+        == "Rejected"
+    )
+
+
+@pytest.mark.timeout(180)
+def test_metrics_that_stay_empty_are_inconclusive_and_never_promoted(
+    clients: Clients, endpoint: str, drive: Make, faults: Callable[..., None]
+) -> None:
+    faults(metrics="drop", endpoint=endpoint)
+    run = drive(window={"opening": 15})
+    run.begin()
+    assert run.watch() is Verdict.INCONCLUSIVE
+    assert run.finish() is End.INCONCLUSIVE
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+
+
+@pytest.mark.timeout(180)
+def test_a_dry_run_records_what_it_would_have_done_and_restores(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive(mode="dry_run")
+    assert run.all() is End.DRY_RUN
+    assert run.rollout.ledger.require("decision")["would_have"] == "promote"
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+
+
+def test_without_a_decision_settling_restores_and_says_crashed(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    run.begin()
+    assert serves(clients, endpoint)[1] == 1
+    assert run.step(settle) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []
+    assert run.rollout.leases.current(endpoint) is None
+    with pytest.raises(TerminalError, match="ended as CRASHED"):
+        run.open()
+
+
+def test_restoring_makes_a_deleted_config_again(clients: Clients, endpoint: str, drive: Make) -> None:
+    run = drive()
+    run.begin()
+    before = run.rollout.baseline.config
+    clients.sagemaker.delete_endpoint_config(EndpointConfigName=f"{endpoint}-config")
+    assert run.step(settle) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert endpoints.describe_config(clients, f"{endpoint}-config") == before
+
+
+def test_restoring_keeps_the_instance_count_of_the_moment(clients: Clients, drive: Make, source: str) -> None:
+    name = make_endpoint(clients, instances=1)
+    run = drive(document(name, source))
+    run.begin()
+    clients.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "production", "DesiredInstanceCount": 3}],
+    )
+    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    run.step(settle)
+    state = endpoints.describe(clients, name)
+    assert state is not None
+    assert state.production[0].instance_count == 3
+
+
+@pytest.mark.parametrize("moment", ["before", "deployed"])
+def test_a_foreign_change_is_found_and_left_alone(
+    clients: Clients, endpoint: str, drive: Make, moment: str
+) -> None:
+    run = drive()
+    config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=f"{endpoint}-config")
+    clients.sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{endpoint}-theirs", ProductionVariants=config["ProductionVariants"]
+    )
+    if moment == "before":
+        run.open()
+        register(run.rollout)
+    else:
+        run.begin()
+    clients.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-theirs")
+    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+    notice = partial(run.step, deploy_shadow) if moment == "before" else run.watch
+    with pytest.raises(ForeignChangeError, match=f"{endpoint}-theirs"):
+        notice()
+    assert run.step(settle) is End.FOREIGN_CHANGE
+    assert serves(clients, endpoint) == (f"{endpoint}-theirs", 0)
+    assert resources(clients, run.rollout.id) == []
+    assert run.rollout.leases.current(endpoint) is None
+
+
+def test_of_two_rollouts_on_one_endpoint_the_second_is_refused(drive: Make) -> None:
+    first, second = drive(), drive()
+    second.owner_is_over = lambda lease: False
+    first.open()
+    with pytest.raises(LeaseHeldError, match=first.rollout.id):
+        second.open()
+    outcome = second.rollout.ledger.require("outcome")
+    assert outcome["end"] == "REFUSED"
+    assert first.rollout.id in outcome["reason"]
+    first.rollout.leases.check(first.rollout.lease())
+
+
+@pytest.mark.timeout(180)
+def test_a_rollout_that_may_wait_takes_its_turn(clients: Clients, endpoint: str, drive: Make) -> None:
+    first, second = drive(), drive(when_busy="wait")
+    first.begin()
+    opened = threading.Thread(target=second.open, daemon=True)
+    opened.start()
+    opened.join(timeout=2)
+    assert opened.is_alive()
+    first.step(settle)
+    opened.join(timeout=60)
+    assert not opened.is_alive()
+    assert second.rollout.baseline.config_name == f"{endpoint}-config"
+
+
+def test_what_a_dead_rollout_left_is_settled_by_the_next(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    dead, successor = drive(), drive(when_busy="wait")
+    dead.begin()
+    successor.owner_is_over = lambda lease: True
+    successor.open()
+    assert dead.rollout.ledger.require("outcome")["end"] == "CRASHED"
+    assert successor.rollout.baseline.config_name == f"{endpoint}-config"
+    assert resources(clients, dead.rollout.id) == []
+
+
+def test_opening_again_adopts_the_baseline(drive: Make) -> None:
+    run = drive()
+    run.open()
+    fence = run.rollout.lease().fence
+    baseline = run.rollout.baseline
+    run.begin()
+    assert run.rollout.baseline == baseline
+    run.open()
+    assert run.rollout.baseline == baseline
+    assert run.rollout.lease().fence == fence
+
+
+def test_a_task_that_settle_overtook_changes_nothing_any_more(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    run.open()
+    register(run.rollout)
+    stale = run.rollout.lease()
+    run.rollout.leases.raise_fence(stale)
+    candidate = run.rollout.ledger.require("candidate")["model"]
+    with pytest.raises(FenceError):
+        reach(run.rollout, Stage.SHADOW, stale, None, candidate=candidate)
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"endpoint": {"name": "nobody"}}, "does not exist"),
+        ({"endpoint": {"variant": "green"}}, "no production variant green"),
+        ({"candidate": {"artifact": "s3://rollouts/missing.tar.gz"}}, "missing.tar.gz failed"),
+        ({"candidate": {"artifact": "s3://no-such-bucket-here/model.tar.gz"}}, "no-such-bucket-here"),
+        ({"window": {"length": 10, "maximum": 10}, "replay": {"rate": 2}}, "set window.maximum"),
+        ({"sampling": 7}, "sampling is 7"),
+    ],
+    ids=["endpoint", "variant", "artefact", "bucket", "hopeless window", "spec"],
+)
+def test_what_cannot_work_is_refused_in_a_sentence_before_anything_is_touched(
+    clients: Clients, endpoint: str, drive: Make, changes: dict[str, Any], said: str
+) -> None:
+    run = drive(**changes)
+    with pytest.raises(Exception, match=said):
+        run.open()
+    outcome = run.rollout.ledger.require("outcome")
+    assert outcome["end"] == "REFUSED"
+    assert said in outcome["reason"]
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []
+
+
+def test_an_endpoint_with_two_production_variants_is_refused(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    variant = clients.sagemaker.describe_endpoint_config(EndpointConfigName=f"{endpoint}-config")[
+        "ProductionVariants"
+    ][0]
+    clients.sagemaker.create_endpoint_config(
+        EndpointConfigName=f"{endpoint}-two",
+        ProductionVariants=[variant, {**variant, "VariantName": "second"}],
+    )
+    clients.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-two")
+    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+    run = drive()
+    with pytest.raises(RefusedError, match="2 production variants"):
+        run.open()
+
+
+def test_the_janitor_settles_what_a_dead_run_left(clients: Clients, endpoint: str, drive: Make) -> None:
+    run = drive()
+    run.begin()
+    reader = Reader(run.rollout.store)
+    assert (run.rollout.id, run.rollout.run) in unsettled(reader)
+    assert settle_dead(run.rollout, sleep=lambda _: time.sleep(0.3)) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []
+    assert run.rollout.id not in {identity for identity, _ in unsettled(reader)}
+
+
+@pytest.mark.timeout(240)
+def test_a_slower_candidate_is_rolled_back_on_exceedances_counted_against_production_before_the_window(
+    clients: Clients, drive: Make, source: str
+) -> None:
+    timed = {
+        "LOCAL_SERVICE_TIME_MEDIAN_MS": "12",
+        "LOCAL_SERVICE_TIME_REQUEST_SD": "0.2",
+        "LOCAL_SERVICE_TIME_OWN_SD": "0.1",
+    }
+    name = make_endpoint(clients, environment=timed)
+    gates = [
+        {"kind": "completeness"},
+        {"kind": "latency", "quantile": "p50", "margin": 0.2, "block": 10},
+        {
+            "kind": "latency",
+            "quantile": "p95",
+            "margin": 0.5,
+            "block": 10,
+            "abort": False,
+            "severity": "info",
+        },
+    ]
+    run = drive(
+        document(
+            name,
+            source,
+            candidate={"environment": {"LOCAL_SERVICE_TIME_FACTOR": "1.6"}},
+            window={"warm_up": 10, "length": 80, "maximum": 110},
+            gates={"rules": gates},
+        )
+    )
+    run.begin()
+    assert run.watch() is Verdict.ROLL_BACK
+    assert run.finish() is End.ROLLED_BACK
+    ledger = run.rollout.ledger
+    fixed = ledger.require("thresholds")["thresholds"]
+    assert [threshold["label"] for threshold in fixed] == ["p50"]
+    assert fixed[0]["shadow_us"] == pytest.approx(1.2 * fixed[0]["production_us"])
+    assert ledger.require("verdict")["gate"] == "latency:p50"
+    evidence = ledger.require("evidence/1")
+    assert all(row["slower"]["p50"] > 0 for row in evidence["shadow"])
+    assert all("p95" in row["latency"] for row in evidence["production"])
+
+
+@pytest.mark.timeout(180)
+def test_a_decision_that_was_not_carried_out_before_settling_is_a_crash(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    """Settling restores the endpoint, and what it restored is not taken for a decision carried out when it is asked again."""
+    run = drive(mode="dry_run", window={"length": 10, "maximum": 20})
+    run.begin()
+    run.watch()
+    settle_verdict(run.rollout)
+    decide(run.rollout)
+    assert run.step(settle) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert run.rollout.ledger.read("restore") is None
