@@ -1,0 +1,44 @@
+"""What happened, in order: who did what, when, and why."""
+
+from include.ledger.objects import Kind
+from include.ledger.reader import Reader
+from include.report.history import history
+from tests.unit.report.ledgers import Story, findings
+
+
+def told(store, story):
+    return [(event.who, event.what, event.why) for event in history(Reader(store).rollout(story.id))]
+
+
+def test_people_are_named_with_what_they_asked_for_and_why(store):
+    story = Story(store, "manual__1").served().measure(4).look(2, lambda n: -1.0)
+    story.write("conclude/0001", {"action": "extend", "who": "ada", "why": "more data", "seconds": 120})
+    story.write("conclude/0002", {"action": "remove", "who": "bob", "why": "it is Friday", "seconds": 0})
+    story.write(Kind.APPROVAL, {"approved": True, "who": "eve", "why": ""})
+    events = told(store, story)
+    assert ("ada", "asked to extend by 2 min", "more data") in events
+    assert ("bob", "asked to remove", "it is Friday") in events
+    assert ("eve", "approved the promotion", "") in events
+
+
+def test_events_of_one_instant_are_told_cause_first(store):
+    story = Story(store, "manual__1").served().measure(4)
+    story.judge("PROMOTE", findings())
+    story.write(Kind.OUTCOME, {"end": "PROMOTED", "reason": "r"}, after=0)
+    story.write("deployment/promoted.begun", {"stage": "PROMOTED"}, after=0)
+    story.write("deployment/baseline.begun", {"stage": "BASELINE"}, after=0)
+    story.write(Kind.DECISION, {"action": "promote", "who": "the gates", "why": "r"}, after=0)
+    assert [what for _, what, _ in told(store, story)][-5:] == [
+        "judged PROMOTE in reading 1",
+        "decided to promote",
+        "began to deploy the endpoint as it was before",
+        "began to deploy the candidate in production's place",
+        "ended PROMOTED",
+    ]
+
+
+def test_a_window_that_never_opened_says_why(store):
+    story = Story(store, "manual__1").open()
+    closed = {"opened": "x", "begin": "x", "end": "x", "closed": "no_traffic"}
+    story.write(Kind.WINDOW, closed)
+    assert told(store, story)[-1] == ("the rollout", "closed the window before it opened", "no traffic")
