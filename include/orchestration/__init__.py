@@ -1,0 +1,1 @@
+"""Airflow's edge: tasks, operators, triggers, and connection to clients."""

@@ -1,0 +1,33 @@
+"""The janitor's task: it acts only where Airflow says that the owning run is over."""
+
+from __future__ import annotations
+
+import logging
+
+from include.orchestration.connection import ledger_place, rollout_at, run_is_over, store_of
+
+log = logging.getLogger("penumbra")
+
+
+def settle_dead_rollouts() -> list[str]:
+    """Settle every rollout that has no outcome although its run is over; one that fails does not stop the others."""
+    from include.ledger.reader import Reader
+    from include.rollout.errors import RolloutError
+    from include.steps.janitor import settle_dead, unsettled
+
+    ledger, connection = ledger_place()
+    settled, failed = [], []
+    for identity, run in unsettled(Reader(store_of(ledger, connection))):
+        if run_is_over(run) is not True:
+            continue
+        rollout = rollout_at(run.dag_id, run.run_id, ledger=ledger, ledger_connection=connection)
+        try:
+            settled.append(f"{identity} {settle_dead(rollout).value}")
+        except RolloutError as error:
+            log.error("[%s janitor] %s", identity, error)
+            failed.append(identity)
+    if failed:
+        raise RolloutError(
+            f"could not settle {', '.join(failed)}; the log says why, and the next run tries again."
+        )
+    return settled

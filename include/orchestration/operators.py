@@ -1,0 +1,248 @@
+"""Operators exist only where a task must wait, and there they defer: a window of days holds no worker slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLBranchOperator
+from airflow.sdk import BaseOperator, Param
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.orchestration.connection import ledger_place, performing
+from include.orchestration.form import overrides
+from include.orchestration.links import ROLLOUT_URL, RolloutLink, rollout_url
+from include.orchestration.triggers import WaitTrigger, WindowTrigger
+
+if TYPE_CHECKING:
+    from include.steps.rollout import Rollout, Wait
+
+
+_APPROVE, _REFUSE = "Promote", "Roll back"
+
+
+class StepOperator(BaseOperator):
+    """Runs a step that may have to wait: the step says for what, the operator defers, and the step is asked again."""
+
+    operator_extra_links = (RolloutLink(),)
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Run the step; a subclass says which."""
+        raise AssertionError(f"{type(self).__name__} does not say which step it runs")
+
+    def connection(self, context: Any) -> str:
+        """Return the AWS connection to use before the spec is in the ledger; afterwards the ledger knows."""
+        return ""
+
+    def execute(self, context: Any) -> Any:
+        """Run the step for the first time."""
+        return self._go(context, None)
+
+    def resume(self, context: Any, event: Any, wait: Mapping[str, Any]) -> Any:
+        """Run the step again after a wait."""
+        from include.steps.rollout import Wait
+
+        return self._go(context, Wait(**{**wait, "until": datetime.fromisoformat(wait["until"])}))
+
+    def _go(self, context: Any, wait: Wait | None) -> Any:
+        from dataclasses import asdict
+
+        from include.rollout.errors import DeploymentError
+        from include.steps.rollout import Wait
+
+        with performing(context, connection=self.connection(context)) as rollout:
+            context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+            result = self.advance(rollout, context, wait)
+            if not isinstance(result, Wait):
+                return result
+            if wait is not None and rollout.now() >= result.until:
+                raise DeploymentError(f"waited until {result.until:%H:%M:%S} UTC for {result.what}, in vain.")
+            connection = rollout.spec.connection if result.endpoint else ""
+        self.log.info(
+            "waiting for %s, until %s at most", result.what, f"{result.until:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        self.defer(
+            trigger=WaitTrigger(
+                connection=connection,
+                endpoint=result.endpoint,
+                every=result.every,
+                until=result.until.timestamp(),
+            ),
+            method_name="resume",
+            kwargs={"wait": {**asdict(result), "until": result.until.isoformat()}},
+        )
+        return None
+
+
+class OpenOperator(StepOperator):
+    """Opens the rollout: spec, baseline, plan, and the endpoint's lease last. The form says which spec and what of it to change."""
+
+    def connection(self, context: Any) -> str:
+        """Return the connection that the spec names."""
+        from include.rollout.errors import SpecError
+        from include.steps.specs import load
+
+        changed = overrides(context["params"])
+        try:
+            named = {**load(context["params"]["spec"]), **changed}.get("connection")
+        except SpecError:
+            named = None  # the step says what is wrong with the file
+        return named if isinstance(named, str) else ledger_place()[1]
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Open it, and say which shards the replay has."""
+        from include.rollout.spec import RolloutSpec
+        from include.steps.open import Request, open_rollout
+
+        params = context["params"]
+        request = Request(
+            name=params["spec"],
+            overrides=overrides(params),
+            asked_by=getattr(context["dag_run"], "triggering_user_name", None) or "a schedule",
+        )
+        result = open_rollout(rollout, request, wait)
+        if isinstance(result, RolloutSpec):
+            context["ti"].xcom_push(key="rollout", value=rollout.id)
+            return list(
+                range(result.replay.shards if result.replay else 0)
+            )  # the replay maps over its shards
+        return result
+
+
+class DeployShadowOperator(StepOperator):
+    """Brings the endpoint to the stage SHADOW."""
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Deploy the candidate beside production."""
+        from include.steps.deploy import deploy_shadow
+
+        return deploy_shadow(rollout, wait)
+
+
+class PromoteOperator(StepOperator):
+    """Brings the endpoint to the stage PROMOTED, over BASELINE."""
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Carry out the decision to promote."""
+        from include.steps.promote import promote
+
+        return promote(rollout, wait)
+
+
+class RollBackOperator(StepOperator):
+    """Brings the endpoint back to the stage BASELINE."""
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Carry out the decision to roll back."""
+        from include.steps.restore import roll_back
+
+        return roll_back(rollout, wait)
+
+
+class ApproveOperator(HITLBranchOperator):
+    """Asks a person to approve the promotion, in Airflow's Required Actions; no answer in time is a no."""
+
+    def __init__(self, **arguments: Any) -> None:
+        # Airflow hands the DAG's own params in; only the answer's belong to this form.
+        arguments["params"] = {
+            "why": Param("", type="string", title="Why", description="Kept with the decision")
+        }
+        super().__init__(
+            subject="Promote the candidate?",
+            options=[_APPROVE, _REFUSE],
+            options_mapping={_APPROVE: "promote", _REFUSE: "rollback"},
+            defaults=[_REFUSE],
+            **arguments,
+        )
+
+    def execute(self, context: Any) -> Any:
+        """Show what the gates found, and wait as long as the spec says."""
+        from include.ledger.objects import Kind
+
+        with performing(context) as rollout:
+            rollout.refuse_if_over()
+            spec, verdict = rollout.spec, rollout.ledger.require(Kind.VERDICT)
+            self.subject = f"Promote the candidate on endpoint {spec.endpoint.name}?"
+            page = rollout_url(rollout.run.airflow, rollout.id)
+            self.body = (
+                f"Verdict **{verdict['verdict']}**: {verdict['reason']}\n\n[Rollout {rollout.id}]({page})"
+            )
+            self.response_timeout = timedelta(seconds=spec.promotion.approval_timeout)
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: Any) -> Any:
+        """Record the answer, then go where it leads."""
+        from include.steps.decide import approve
+
+        user = (event.get("responded_by_user") or {}).get("name")
+        why = str((event.get("params_input") or {}).get("why", ""))
+        with performing(context) as rollout:
+            approve(
+                rollout,
+                approved=event.get("chosen_options") == [_APPROVE],
+                who=user or "nobody (the time was over)",
+                why=why,
+            )
+        return super().execute_complete(context, event)
+
+
+class SettleOperator(StepOperator):
+    """Ends the rollout safely. Fails unless a decision was carried out: as the run's teardown it gives the run its colour."""
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Settle, then fail if the end is not one that a run may be green for."""
+        from include.ledger.objects import Kind
+        from include.steps.rollout import Wait
+        from include.steps.settle import settle
+
+        end = settle(rollout, wait)
+        if isinstance(end, Wait):
+            return end
+        if not end.is_green:
+            raise AirflowFailException(
+                f"rollout {rollout.id} ended {end.value}: {rollout.ledger.require(Kind.OUTCOME)['reason']}"
+            )
+        return end.value
+
+
+class MonitorOperator(BaseOperator):
+    """Watches the window from the triggerer and asks the judge when it closes; extends it once when inconclusive."""
+
+    operator_extra_links = (RolloutLink(),)
+
+    def execute(self, context: Any) -> None:
+        """Begin to watch."""
+        with performing(context) as rollout:
+            rollout.refuse_if_over()
+            context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+        self._watch(context)
+
+    def closed(self, context: Any, event: Mapping[str, Any]) -> str | None:
+        """Judge what the window showed, or watch on if it is extended."""
+        from include.rollout.errors import RolloutError
+        from include.rollout.verdict import Verdict
+        from include.steps.judge import extend, take_reading
+        from include.steps.observe import Closed, stop_replay
+
+        with performing(context) as rollout:
+            if "error" in event:
+                raise RolloutError(event["error"])
+            why = Closed(event["closed"])
+            verdict = take_reading(rollout, why)
+            extended = verdict is Verdict.INCONCLUSIVE and why is Closed.END and extend(rollout)
+            if not extended:
+                stop_replay(rollout, why)
+                return verdict.value
+        self._watch(context)
+        return None
+
+    def _watch(self, context: Any) -> None:
+        ledger, connection = ledger_place()
+        run = context["dag_run"]
+        self.defer(
+            trigger=WindowTrigger(
+                dag_id=run.dag_id, run_id=run.run_id, ledger=ledger, ledger_connection=connection
+            ),
+            method_name="closed",
+        )

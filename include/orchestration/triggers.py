@@ -1,0 +1,133 @@
+"""What the triggerer runs while a task waits. AWS calls and numerics happen in threads, never on its loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from include.orchestration.connection import clients_of, rollout_at
+from include.rollout.errors import CloudError, LedgerError, RolloutError
+
+log = logging.getLogger("penumbra")
+
+_PATIENCE = 900.0  # seconds during which an AWS that does not answer is asked again
+
+
+class WaitTrigger(BaseTrigger):
+    """Fires when the endpoint has no update under way, or after `every` seconds when there is no endpoint to look at.
+
+    `until` (epoch seconds) bounds the wait; what was reached is for the step to say.
+    """
+
+    def __init__(self, *, connection: str, endpoint: str, every: float, until: float) -> None:
+        super().__init__()
+        self.connection = connection
+        self.endpoint = endpoint
+        self.every = every
+        self.until = until
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments; credentials stay in the connection."""
+        return (
+            "include.orchestration.triggers.WaitTrigger",
+            {
+                "connection": self.connection,
+                "endpoint": self.endpoint,
+                "every": self.every,
+                "until": self.until,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look every `every` seconds."""
+        while True:
+            await asyncio.sleep(self.every)
+            if not self.endpoint or time.time() >= self.until or await asyncio.to_thread(self._is_quiet):
+                yield TriggerEvent({"waited": True})
+                return
+
+    def _is_quiet(self) -> bool:
+        from include.aws.endpoints import describe
+
+        try:
+            state = describe(clients_of(self.connection), self.endpoint)
+        except CloudError as error:
+            log.warning("%s Asking again in %g s.", error, self.every)
+            return False
+        return (
+            state is None
+            or state.in_service
+            or state.status not in {"Updating", "SystemUpdating", "Creating", "RollingBack"}
+        )
+
+
+class WindowTrigger(BaseTrigger):
+    """Takes a look after every period and fires when the window closes. Its memory is the ledger: it may die anywhere."""
+
+    def __init__(self, *, dag_id: str, run_id: str, ledger: str, ledger_connection: str) -> None:
+        super().__init__()
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.ledger = ledger
+        self.ledger_connection = ledger_connection
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments; credentials stay in the connection."""
+        return (
+            "include.orchestration.triggers.WindowTrigger",
+            {
+                "dag_id": self.dag_id,
+                "run_id": self.run_id,
+                "ledger": self.ledger,
+                "ledger_connection": self.ledger_connection,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Observe until the window is closed; one readable line a look goes to the task's log."""
+        from include.steps.observe import observe
+
+        rollout = None
+        failing_since: float | None = None
+        said: tuple[str, ...] = ()
+        while True:
+            try:
+                if rollout is None:
+                    rollout = await asyncio.to_thread(
+                        rollout_at,
+                        self.dag_id,
+                        self.run_id,
+                        ledger=self.ledger,
+                        ledger_connection=self.ledger_connection,
+                    )
+                progress = await asyncio.to_thread(observe, rollout)
+                failing_since = None
+            except (CloudError, LedgerError) as error:
+                if isinstance(error, CloudError) and not error.transient:
+                    yield TriggerEvent({"error": str(error)})
+                    return
+                failing_since = failing_since or time.monotonic()
+                if time.monotonic() - failing_since > _PATIENCE:
+                    yield TriggerEvent({"error": str(error)})
+                    return
+                log.warning("%s Looking again in 10 s.", error)
+                await asyncio.sleep(10)
+                continue
+            except RolloutError as error:
+                yield TriggerEvent({"error": str(error), "kind": type(error).__name__})
+                return
+            if progress.lines != said:
+                for line in progress.lines:
+                    log.info("[%s window] %s", rollout.id, line)
+                said = progress.lines
+            if progress.closed is not None:
+                yield TriggerEvent({"closed": progress.closed.value})
+                return
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.sleep(progress.again_in)

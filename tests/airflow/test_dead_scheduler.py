@@ -1,0 +1,29 @@
+"""A scheduler that dies in the middle of the window: the next one finishes the same rollout."""
+
+import pytest
+
+from tests.airflow.rollouts import Stage
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_the_next_scheduler_finishes_the_same_rollout(api, airflow, local_cloud, layout):
+    """One shadow, one verdict, nothing twice and nothing left over."""
+    stage = Stage(api, local_cloud, layout.home)
+    stage.endpoint("orphan")
+    run = stage.trigger("orphan", window={"length": 40, "maximum": 40})
+    run.until("monitor_window", "deferred")
+    airflow.kill("scheduler")
+    api.wait(airflow.unhealthy, timeout=60, what=lambda: "the scheduler's death was not noticed")
+    airflow.start_component("scheduler")
+    assert run.wait(timeout=400) == "success", run.states()
+    assert run.end == "PROMOTED"
+    config, shadows, model = run.serving
+    assert shadows == 0
+    assert run.left == sorted([config, model])
+    assert run.holder is None
+    keys = run.record.written_keys()
+    assert [key for key in keys if key.startswith("finding/")] == ["finding/1"]
+    assert keys.count("verdict") == 1
+    described = stage.sagemaker.list_model_packages(ModelPackageGroupName="orphan")["ModelPackageSummaryList"]
+    assert len(described) == 1
