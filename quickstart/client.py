@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 Json = dict[str, Any]
 Answer = TypeVar("Answer")
-_LOCKED_TRIES = 5
+_LOCKED_TRIES = 20  # half a second apart: many runs that start at once can hold SQLite for some seconds
 TERMINAL = frozenset({"success", "failed"})  # of a run
 
 
@@ -205,7 +205,7 @@ class AirflowClient:
             with self._opener.open(request, timeout=self._timeout) as answer:
                 content = answer.read()
         except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")[:2000]
+            detail = error.read().decode(errors="replace")[:20_000]  # the cause stands behind the statement
             raise ApiError(error.code, f"{method} {path} answered {error.code}: {detail}") from None
         except (OSError, http.client.HTTPException) as error:
             raise ApiError(0, f"{method} {self.url}{path} could not be answered: {error}") from None

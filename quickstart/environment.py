@@ -115,6 +115,8 @@ def airflow_environment(
         ("api", "base_url"): url,
         ("api", "secret_key"): keys.api,
         ("api", "instance_name"): "Penumbra (local)",
+        # Or a refused write says "Database error" only, and nobody can tell a busy SQLite from a defect.
+        ("api", "expose_stacktrace"): True,
         ("api_auth", "jwt_secret"): keys.jwt,
         ("logging", "worker_log_server_port"): ports.worker_logs,
         ("logging", "trigger_log_server_port"): ports.trigger_logs,
