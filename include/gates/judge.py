@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from include.gates.document import digest
+from include.gates.latency import abreast
 from include.gates.look import Look, look_at
 from include.gates.reading import Reading
 from include.gates.table import Table
@@ -61,7 +62,9 @@ def judge(
         log_es=found.log_es,
         noise=noise,
     )
-    findings = tuple(_with_curve(_finding(gate, result), found) for gate in policy.rules)
+    findings = abreast(
+        [_with_curve(_finding(gate, result), found) for gate in policy.rules], policy.rules, table, noise
+    )
     return Judgement(
         findings=findings,
         verdict=fold(findings),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from include.gates.reading import Reading
+from include.gates.reading import MOST_READINGS, Reading
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
-from include.gates.wording import count, milliseconds, percent, times
-from include.rollout.gate import Finding, LatencyGate, LatencyThresholdGate, Outcome
+from include.gates.wording import between, count, milliseconds, percent, times
+from include.rollout.gate import Finding, Gate, LatencyGate, LatencyThresholdGate, Outcome, Severity
 from include.stats.calibration import Noise, log_hazard, spread_between
 from include.stats.noninferiority import LogRatio, log_ratio_limits
 from include.stats.planning import largest_passing_ratio
 from include.stats.quantiles import exceedance_log_e
+from include.stats.sequence import quantile_variance, running_limits
 from include.stats.symmetric import symmetric_log_e
 
 # A percentile rests on the requests beyond it; with fewer than this it is a guess about a handful of them.
@@ -24,6 +27,12 @@ LEAST_BEYOND_A_PERIOD = 5
 ALIKE = (0.8, 1.25)
 # The sd of log latency where only one threshold is known; a small one overstates the jitter, which is the safe side.
 NARROW_SPREAD = 0.25
+# The same where an interval is wanted: there a large one is the safe side.
+WIDE_SPREAD = 0.5
+
+
+AT_THE_END = "one-sided t limits of block means, for a window read at its end"
+AT_ANY_LOOK = "limits that hold at any look (normal mixture), at the noise named or the larger one seen"
 
 
 def latency_curve(gate: LatencyGate, table: Table, noise: Noise) -> Floats:
@@ -63,17 +72,16 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
         )
     values = {v: table.column(v, f"latency_{gate.quantile}")[used] for v in VARIANTS}
     means = {v: float(np.exp(np.log(values[v]).mean())) for v in VARIANTS}
-    mean = float(np.exp(ratios[used].mean()))
     block = max(1, round(gate.block / table.period))
-    facts |= {"effect": mean, "details": _details(gate, table, noise, means, block)}
-    words = (
-        f"the shadow's {gate.quantile} {milliseconds(means['shadow'])} is {times(mean)} production's "
-        f"{milliseconds(means['production'])}"
-    )
+    facts |= {
+        "effect": float(np.exp(ratios[used].mean())),
+        "details": _details(gate, table, noise, means, block),
+    }
     allowed = f"at most {times(1 + gate.margin)} is allowed"
+    found = reading.contradictions.get(gate.name)
     doubt = _doubt(gate, ratios[used], requests, block)
     limits: LogRatio | None = None
-    if not doubt:
+    if reading.is_final and not doubt:
         limits = log_ratio_limits(
             values["shadow"],
             values["production"],
@@ -81,7 +89,7 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
             block=block,
             offset_sd=noise.offset_sd,
         )
-        facts["low"], facts["high"] = limits.ratio_limits
+        facts["details"]["interval"] = AT_THE_END
         facts["details"]["largest_passing"] = largest_passing_ratio(
             sd=float(np.sqrt(max(0.0, limits.error**2 - noise.offset_sd**2) * limits.blocks)),
             margin=gate.margin,
@@ -89,8 +97,12 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
             periods=limits.blocks,
             offset_sd=noise.offset_sd,
         )
-        words += f" (between {times(facts['low'])} and {times(facts['high'])})"
-    found = reading.contradictions.get(gate.name)
+    elif found is not None or not reading.is_final:
+        limits = _running(gate, table, noise, alpha=reading.alpha(gate))
+        facts["details"]["interval"] = AT_ANY_LOOK
+    words = _compared(gate, means, facts["effect"], limits)
+    if limits is not None:
+        facts["low"], facts["high"] = limits.ratio_limits
     if found is not None:
         return reading.finding(gate, Outcome.FAIL, f"{words}; {allowed}, and {found.words}", **facts)
     if not reading.is_final:
@@ -110,6 +122,54 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
         Outcome.INCONCLUSIVE,
         f"{words}; {allowed}, and more cannot be excluded {sure}",
         **facts,
+    )
+
+
+def abreast(
+    findings: Sequence[Finding], gates: Iterable[Gate], table: Table, noise: Noise
+) -> tuple[Finding, ...]:
+    """Return the findings with every binding percentile told wherever one percentile is contradicted.
+
+    Whoever reads why a window was cut short wants to see how much slower the shadow is, not only at the
+    percentile whose evidence crossed first. The others' latencies, ratios and limits, which hold at any look,
+    are put behind the reason of the first binding latency FAIL, and into the details of each.
+    """
+    failed = [f for f in findings if f.kind == "latency" and f.outcome is Outcome.FAIL and f.binds]
+    if not failed:
+        return tuple(findings)
+    told = {f.gate for f in failed}
+    company: dict[str, dict[str, Any]] = {}
+    sentences = []
+    for gate in gates:
+        if not isinstance(gate, LatencyGate) or gate.severity is not Severity.CRITICAL:
+            continue
+        used = np.isfinite(_log_ratios(gate, table))
+        if not used.any():
+            continue
+        limits = _running(gate, table, noise, alpha=gate.alpha / MOST_READINGS)
+        means = {
+            v: float(np.exp(np.log(table.column(v, f"latency_{gate.quantile}")[used]).mean()))
+            for v in VARIANTS
+        }
+        company[gate.quantile] = {
+            "ratio": limits.ratio,
+            "low": limits.ratio_limits[0],
+            "high": limits.ratio_limits[1],
+            "limit": 1 + gate.margin,
+            "mean_ms": {v: value / 1000 for v, value in means.items()},
+        }
+        if gate.name not in told:
+            sentences.append(_compared(gate, means, limits.ratio, limits))
+    first = failed[0].gate
+    return tuple(
+        replace(
+            finding,
+            reason="; ".join([finding.reason, *(sentences if finding.gate == first else ())]),
+            details={**finding.details, "quantiles": company, "quantiles_interval": AT_ANY_LOOK},
+        )
+        if finding.gate in told
+        else finding
+        for finding in findings
     )
 
 
@@ -170,6 +230,42 @@ def _log_ratios(gate: LatencyGate, table: Table) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         usable = table.used & (production > 0) & (shadow > 0)
         return np.where(usable, np.log(shadow) - np.log(production), np.nan)
+
+
+def _compared(gate: LatencyGate, means: dict[str, float], ratio: float, limits: LogRatio | None) -> str:
+    words = (
+        f"the shadow's {gate.quantile} {milliseconds(means['shadow'])} is {times(ratio)} production's "
+        f"{milliseconds(means['production'])}"
+    )
+    return words if limits is None else f"{words} ({between(*limits.ratio_limits)})"
+
+
+def _running(gate: LatencyGate, table: Table, noise: Noise, *, alpha: float) -> LogRatio:
+    """Return limits of the mean log ratio that hold at any look, from the first period on.
+
+    A period's ratio varies by the variants' own jitter (lengthened by its memory), and because a percentile of
+    finitely many requests is off; how far follows from their number and the spread between the percentiles.
+    """
+    ratios = _log_ratios(gate, table)
+    used = np.isfinite(ratios)
+    share = _share(gate.quantile)
+    variance = np.full(int(used.sum()), 2 * noise.jitter_sd**2 * noise.memory)
+    for variant in VARIANTS:
+        spread = spread_between(_typical(table, variant), share) or WIDE_SPREAD
+        requests = table.column(variant, INVOCATIONS)[used]
+        variance = variance + quantile_variance(requests, share=share, spread=spread)
+    return running_limits(ratios[used], variance, alpha=alpha, offset_sd=noise.offset_sd)
+
+
+def _typical(table: Table, variant: str) -> dict[float, float]:
+    """Return the median over periods of each percentile between 0 and 1 that was measured."""
+    found = {}
+    for name, column in table.columns.items():
+        quantile = name.removeprefix(f"{variant}_latency_p")
+        values = column[np.isfinite(column) & (column > 0)]
+        if quantile != name and values.size and 0 < float(quantile) < 100:
+            found[float(quantile) / 100] = float(np.median(values))
+    return found
 
 
 def _exceedances(gate: LatencyGate, table: Table, noise: Noise) -> Floats | None:

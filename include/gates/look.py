@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from include.gates.latency import abreast
 from include.gates.reading import Contradiction, Reading
 from include.gates.rules import aborts, assess, curve
 from include.gates.table import Table
@@ -100,8 +101,11 @@ def look_at(table: Table, policy: GatePolicy, *, readings: bool, noise: Noise = 
         curves=told,
         log_es=last,
         contradictions=contradictions,
-        findings=tuple(
-            assess(rule, table, reading, noise) for rule in policy.rules if rule.name in contradictions
+        findings=abreast(
+            [assess(rule, table, reading, noise) for rule in policy.rules if rule.name in contradictions],
+            policy.rules,
+            table,
+            noise,
         ),
     )
 

@@ -21,6 +21,11 @@ def times(ratio: float) -> str:
     return f"{ratio:.3f}x"
 
 
+def between(low: float, high: float) -> str:
+    """Write an interval of ratios: "between 1.041x and 1.102x"."""
+    return f"between {times(low)} and {times(high)}"
+
+
 def count(number: float) -> str:
     """Write a count with separators: 12345 is "12,345"."""
     return f"{number:,.0f}"

@@ -5,11 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from include.gates.latency import latency, latency_curve, latency_threshold
+from include.gates.judge import judge
+from include.gates.latency import abreast, latency, latency_curve, latency_threshold
+from include.gates.look import look
 from include.gates.reading import Contradiction, Reading
 from include.gates.table import Table
 from include.rollout.evidence import Threshold
-from include.rollout.gate import LatencyGate, LatencyThresholdGate, Outcome
+from include.rollout.gate import (
+    CompletenessGate,
+    GatePolicy,
+    LatencyGate,
+    LatencyThresholdGate,
+    Outcome,
+    Severity,
+)
 from include.stats.calibration import PRIOR, Noise
 
 GATE = LatencyThresholdGate(quantile="p99", limit_ms=20)
@@ -79,6 +88,73 @@ def test_a_much_slower_shadow_fails_only_by_running_evidence_and_says_both_laten
     assert finding.outcome is Outcome.FAIL
     for part in ("22.", "16.", "1.4", "1.200x is allowed", "4 periods"):
         assert part in finding.reason
+
+
+@pytest.mark.parametrize("periods", [1, 2])
+def test_a_contradiction_before_there_are_two_blocks_has_an_interval(measured, periods):
+    table = Table.of(jittered(measured, 1.5, periods=periods))
+    gate = MARGIN.model_copy(update={"block": 20})
+    found = {gate.name: Contradiction(log_e=6.0, bar=4.6, periods=periods)}
+    finding = latency(gate, table, Reading(number=0, contradictions=found), PRIOR)
+    assert finding.outcome is Outcome.FAIL
+    assert finding.low < 1.5 < finding.high
+    assert f"between {finding.low:.3f}x and {finding.high:.3f}x" in finding.reason
+    assert "any look" in finding.details["interval"]
+
+
+def test_a_window_cut_short_has_limits_for_any_look_which_are_wider(measured):
+    table = Table.of(jittered(measured, 1.0))
+    early, end = (latency(MARGIN, table, Reading(number=n), PRIOR) for n in (0, 1))
+    assert early.low < end.low < end.high < early.high
+    assert early.details["interval"] != end.details["interval"]
+
+
+def slower(measured):
+    """Return evidence of a shadow whose p50 is 30 % and whose p90 is 60 % slower, for two periods."""
+    evidence = jittered(measured, 1.0, periods=2)
+    factors = {"production": 1.0, "shadow": 1.6}
+    rows = {
+        variant: tuple(
+            replace(
+                p,
+                latency={"p50": 10_000.0 * (1.3 if factor > 1 else 1) + i, "p90": 16_000.0 * factor + i},
+                slower={"p90": 240.0 if factor > 1 else 60.0},
+            )
+            for i, p in enumerate(getattr(evidence, variant))
+        )
+        for variant, factor in factors.items()
+    }
+    threshold = Threshold(label="p90", production_us=16_000.0, shadow_us=16_000.0 * 1.2)
+    return replace(evidence, **rows, thresholds=(threshold,))
+
+
+INFO = LatencyGate(quantile="p99", margin=0.5, severity=Severity.INFO, abort=False)
+POLICY = GatePolicy(
+    rules=(CompletenessGate(), *(LatencyGate(quantile=q, margin=0.2, block=20) for q in ("p50", "p90")), INFO)
+)
+
+
+def test_an_abort_tells_every_binding_percentile_with_both_latencies_ratio_and_interval(measured):
+    evidence = slower(measured)
+    found = look(evidence, POLICY)
+    assert [finding.gate for finding in found.findings] == ["latency:p90"]
+    for part in (
+        "p90 25.6 ms is 1.600x production's 16 ms (between",
+        "p50 13 ms is 1.300x production's 10 ms (between",
+    ):
+        assert part in found.sentence
+    assert "p99" not in found.sentence
+    judged = judge(evidence, POLICY, reading=1, aborting=True)
+    failed = next(finding for finding in judged.findings if finding.outcome is Outcome.FAIL)
+    assert failed.reason == found.sentence
+    assert set(failed.details["quantiles"]) == {"p50", "p90"}
+    for told in failed.details["quantiles"].values():
+        assert told["low"] < told["ratio"] < told["high"]
+
+
+def test_without_a_contradiction_no_company_is_told(measured):
+    findings = [latency(MARGIN, Table.of(jittered(measured, 1.0)), FIRST, PRIOR)]
+    assert list(abreast(findings, POLICY.rules, Table.of(slower(measured)), PRIOR)) == findings
 
 
 def test_the_lasting_offset_of_equal_variants_widens_the_interval(measured):

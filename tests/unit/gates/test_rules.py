@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.gates.look import look
@@ -100,7 +100,7 @@ def test_no_evidence_makes_a_rule_raise_and_thin_evidence_never_passes(evidence,
                 assert usable(evidence) >= 100
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
 @given(evidence=evidences())
 def test_no_evidence_makes_a_look_raise_or_abort_without_errors(evidence):
     found = look(evidence, POLICY)
