@@ -39,6 +39,7 @@ async def serve(options: argparse.Namespace) -> int:
     except StateInUseError as error:
         print(error, file=sys.stderr)
         return 2
+    cloud.gateway.read_sources(cloud.objects)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

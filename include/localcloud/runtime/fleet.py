@@ -157,6 +157,7 @@ class Fleet:
             model_data=plan.model_data,
             environment=plan.environment,
             startup_timeout=plan.startup_timeout,
+            source=plan.source,
         )
 
 

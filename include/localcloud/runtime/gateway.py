@@ -27,6 +27,7 @@ from include.localcloud.runtime.refusal import (
     unknown_endpoint,
     validation,
 )
+from include.localcloud.runtime.source import ObjectReader, Sources
 from include.localcloud.runtime.usage import UsageMeter
 from include.localcloud.runtime.variant import Variant
 
@@ -56,6 +57,7 @@ class Gateway:
         self._alive: dict[Fleet, asyncio.Task[None] | None] = {}  # with what meters its processes
         self._chance = random.Random()
         self._serial = count(1)
+        self._sources: Sources | None = None
         self._workdir = workdir.resolve()
         # What an earlier process left: its instances died with it.
         shutil.rmtree(self._workdir / "instances", ignore_errors=True)
@@ -64,8 +66,14 @@ class Gateway:
         shutil.rmtree(self._sockets, ignore_errors=True)
         self._sockets.mkdir(parents=True, mode=0o700)
 
+    def read_sources(self, objects: ObjectReader) -> None:
+        """From now on fetch from here the scripts that a container's environment names by an S3 URL."""
+        self._sources = Sources(objects, self._workdir / "sources")
+
     async def prepare(self, plan: FleetPlan) -> Fleet:
         """Return a fleet whose instances all answer /ping; raise StartupError with none of them left."""
+        if self._sources is not None:
+            plan = await self._sources.placed(plan)
         fleet = Fleet(
             plan,
             workspaces=self._workspace,

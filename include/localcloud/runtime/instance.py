@@ -34,6 +34,7 @@ class Instance:
         model_data: Path | None,
         environment: Mapping[str, str],
         startup_timeout: float,
+        source: Path | None = None,
     ) -> None:
         self.name = name
         self.workspace = workspace
@@ -41,7 +42,7 @@ class Instance:
         self.restarts = 0
         self.ready = False
         self._image, self._model_data, self._environment = image, model_data, environment
-        self._startup_timeout = startup_timeout
+        self._startup_timeout, self._source = startup_timeout, source
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._idle: list[Connection] = []
@@ -121,7 +122,7 @@ class Instance:
 
     async def _launch(self) -> None:
         starting = asyncio.ensure_future(
-            process.start(self._image, self.workspace, self._model_data, self._environment)
+            process.start(self._image, self.workspace, self._model_data, self._environment, self._source)
         )
         try:
             self._process = await asyncio.shield(starting)

@@ -22,6 +22,7 @@ class VariantPlan:
     weight: float  # production: share of the sum of production weights; shadow: see `mirrored_share`
     shadow: bool
     startup_timeout: float = 240.0  # seconds until /ping must answer 200
+    source: Path | None = None  # a local archive of scripts, beside the model's own
 
     def __post_init__(self) -> None:
         if self.instance_count < 0:

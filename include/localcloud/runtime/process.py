@@ -49,9 +49,16 @@ def _environment(workspace: Workspace, model: Mapping[str, str]) -> dict[str, st
 
 
 async def start(
-    image: Image, workspace: Workspace, model_data: Path | None, environment: Mapping[str, str]
+    image: Image,
+    workspace: Workspace,
+    model_data: Path | None,
+    environment: Mapping[str, str],
+    source: Path | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start the image's program; it listens on the workspace's socket once its model is loaded."""
+    """Start the image's program; it listens on the workspace's socket once its model is loaded.
+
+    `model_data` is the model's archive and `source` an archive of scripts, each None where there is none.
+    """
     workspace.directory.mkdir(parents=True, exist_ok=True)
     workspace.log.parent.mkdir(parents=True, exist_ok=True)
     workspace.socket.unlink(missing_ok=True)
@@ -59,6 +66,8 @@ async def start(
         *("--socket", str(workspace.socket), "--program", image.runtime.value),
         *("--model-dir", str(workspace.model), "--parent", str(os.getpid())),
         *(("--model-data", str(model_data.resolve())) if model_data else ()),
+        *(("--source", str(source.resolve())) if source else ()),
+        *(("--old-pickles",) if image.old_pickles else ()),
     ]
     with workspace.log.open("ab") as log:
         return await asyncio.create_subprocess_exec(

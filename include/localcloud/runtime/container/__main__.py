@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
@@ -20,21 +21,52 @@ from include.localcloud.runtime.container.lifeline import die_with, watch
 from include.localcloud.runtime.container.server import serve
 
 
-def load(program: str, model_data: Path | None, directory: Path) -> Program:
-    """Return the named program with its model loaded; raise ValueError when the model cannot be."""
-    if program == "light":
+def load(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Program:
+    """Return the program with its model loaded; raise ValueError when the model or its script cannot be."""
+    if arguments.program == "light":
         from include.localcloud.runtime.container.light import Light
 
-        return Light(os.environ)
+        return Light(environment)
+    from include.localcloud.runtime.container.archive import unpack
+
+    model, source = arguments.model_dir, None
+    model.mkdir(parents=True, exist_ok=True)
+    if arguments.model_data is not None:
+        unpack(arguments.model_data, model)
+    if arguments.source is not None:
+        source = model.parent / "source"
+        unpack(arguments.source, source)
+    if script := _script(arguments.program, model, source, environment):
+        return script
+    if arguments.program == "python":
+        raise ValueError(
+            "the image penumbra/python has no script; put code/inference.py into the model archive, or name a file "
+            "with LOCAL_SCRIPT"
+        )
+    if arguments.model_data is None:
+        raise ValueError("the XGBoost image needs ModelDataUrl; the model has none")
     # xgboost imports pandas when it can, which doubles an instance's start; no request needs it.
     sys.modules["pandas"] = None  # type: ignore[assignment]
-    from include.localcloud.runtime.container.archive import unpack
-    from include.localcloud.runtime.container.xgboost_model import XgboostModel
+    from include.localcloud.runtime.container import xgboost_model
 
-    if model_data is None:
-        raise ValueError("the XGBoost image needs ModelDataUrl; the model has none")
-    unpack(model_data, directory)
-    return XgboostModel.from_directory(directory, os.environ)
+    return xgboost_model.load(model, environment, old_pickles=arguments.old_pickles)
+
+
+def _script(program: str, model: Path, source: Path | None, environment: Mapping[str, str]) -> Program | None:
+    from include.localcloud.runtime.container.script import Script, find_script
+
+    found = find_script(model, source, environment)
+    if found is None:
+        return None
+    if (found.parent / "requirements.txt").is_file():
+        print("requirements.txt beside the script is not installed by the local cloud", file=sys.stderr)
+    if program == "python":
+        from include.localcloud.runtime.container import plain_hooks
+
+        return Script(found, model, plain_hooks.DEFAULTS, environment)
+    from include.localcloud.runtime.container import xgboost_hooks
+
+    return Script(found, model, xgboost_hooks.DEFAULTS, environment)
 
 
 async def run(socket: Path, program: Program, behaviour: Behaviour) -> None:
@@ -53,15 +85,17 @@ def main() -> None:
     """Load, then listen: an instance that accepts a connection is ready."""
     parser = argparse.ArgumentParser(prog="container", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True)
-    parser.add_argument("--program", choices=("xgboost", "light"), required=True)
+    parser.add_argument("--program", choices=("xgboost", "light", "python"), required=True)
     parser.add_argument("--model-data", type=Path)
+    parser.add_argument("--source", type=Path, help="an archive of scripts, from SAGEMAKER_SUBMIT_DIRECTORY")
+    parser.add_argument("--old-pickles", action="store_true", help="read pickles of XGBoost before 1.0")
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True)
     arguments = parser.parse_args()
     die_with(arguments.parent)
     try:
         behaviour = Behaviour.from_environment(os.environ)
-        program = load(arguments.program, arguments.model_data, arguments.model_dir)
+        program = load(arguments, os.environ)
     except ValueError as error:
         sys.exit(str(error))
     gc.freeze()  # what is loaded now stays: no collection walks it while a request waits

@@ -7,15 +7,26 @@ import numpy as np
 import numpy.typing as npt
 
 from include.localcloud.runtime.container.answer import CSV_ANSWER, Answer
+from include.localcloud.runtime.container.recordio import RECORDIO, read_recordio, write_recordio
 
 CSV = "text/csv"
 LIBSVM = frozenset({"text/libsvm", "text/x-libsvm"})
+READABLE = frozenset({CSV, *LIBSVM, RECORDIO})
+ACCEPTED = frozenset({CSV, "application/json", "application/jsonlines", RECORDIO})
 Matrix = npt.NDArray[np.float32]
 
 
 def media_type(header: str) -> str:
     """Return the media type without parameters, lower-cased."""
     return header.partition(";")[0].strip().lower()
+
+
+def read(body: bytes, kind: str, columns: int) -> Matrix:
+    """Return the body, whose media type is one of READABLE, as rows; raise ValueError when it is not of it."""
+    if kind == RECORDIO:
+        return read_recordio(body, columns)
+    text = body.decode()
+    return read_csv(text) if kind == CSV else read_libsvm(text, columns)
 
 
 def read_csv(text: str) -> Matrix:
@@ -55,7 +66,7 @@ def read_libsvm(text: str, columns: int) -> Matrix:
 
 
 def render(predictions: npt.NDArray[Any], accept: str) -> Answer:
-    """Return the predictions in the accepted type: comma-joined text/csv, or JSON with one score a row.
+    """Return the predictions in one of ACCEPTED: comma-joined text/csv, or one score a row or record.
 
     The layout is the XGBoost container's own (aws/sagemaker-xgboost-container, algorithm_mode/serve.py).
     """
@@ -66,4 +77,6 @@ def render(predictions: npt.NDArray[Any], accept: str) -> Answer:
     if accept == "application/jsonlines":
         lines = "".join(json.dumps({"score": value}) + "\n" for value in values)
         return Answer(200, lines.encode(), "application/jsonlines")
+    if accept == RECORDIO:
+        return Answer(200, write_recordio(values), RECORDIO)
     return Answer(200, ",".join(map(str, values)).encode(), CSV_ANSWER)

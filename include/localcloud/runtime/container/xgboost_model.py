@@ -7,19 +7,51 @@ from typing import Any
 
 import xgboost
 
-from include.localcloud.runtime.container.answer import Answer
+from include.localcloud.runtime.container.answer import Answer, Program
 from include.localcloud.runtime.container.archive import model_files
 from include.localcloud.runtime.container.old_pickle import booster_bytes, looks_pickled
 from include.localcloud.runtime.container.payload import (
+    ACCEPTED,
     CSV,
-    LIBSVM,
+    READABLE,
     media_type,
-    read_csv,
-    read_libsvm,
+    read,
     render,
 )
 
-_ACCEPTED = frozenset({"text/csv", "application/json", "application/jsonlines"})
+
+class Unloadable:
+    """A model that its container cannot load, and says so only when it is invoked: 500 for every request."""
+
+    def __init__(self, reason: str) -> None:
+        self._answer = Answer(500, f"Unable to load model: {reason}".encode())
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
+        """Answer 500, or 204 to an empty body."""
+        return self._answer if body else Answer(204)
+
+
+def load(directory: Path, environment: Mapping[str, str], *, old_pickles: bool = True) -> Program:
+    """Return the model of an unpacked archive, as a container that knows `old_pickles` or does not.
+
+    The containers since XGBoost 1.0 do not read a Booster that 0.90 or an earlier one pickled, and it is the
+    first invocation that finds out: the endpoint comes up and answers 500. Raises ValueError for what is no
+    model at all.
+    """
+    file = _model_file(directory)
+    if not old_pickles and looks_pickled(file.read_bytes()):
+        return Unloadable(
+            f"{file.name} is a pickle of an XGBoost before 1.0, which this image cannot read "
+            "(Check failed: header == serialisation_header_); save_model it, or use an image tagged 0.90-2"
+        )
+    return XgboostModel.from_directory(directory, environment)
+
+
+def _model_file(directory: Path) -> Path:
+    files = model_files(directory)
+    if not files:
+        raise ValueError("the model archive has no file in its root; put `xgboost-model` there")
+    return files[0]
 
 
 class XgboostModel:
@@ -39,16 +71,14 @@ class XgboostModel:
 
         Raises ValueError naming the file that is no model. No pickle runs code (`old_pickle`).
         """
-        files = model_files(directory)
-        if not files:
-            raise ValueError("the model archive has no file in its root; put `xgboost-model` there")
-        data = files[0].read_bytes()
+        file = _model_file(directory)
+        data = file.read_bytes()
         booster = xgboost.Booster()
         try:
             booster.load_model(booster_bytes(data) if looks_pickled(data) else bytearray(data))
         except (ValueError, xgboost.core.XGBoostError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{files[0].name} of the model archive is no XGBoost model: {reason}") from error
+            raise ValueError(f"{file.name} of the model archive is no XGBoost model: {reason}") from error
         return cls(booster, environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or CSV)
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Answer:
@@ -56,21 +86,20 @@ class XgboostModel:
         if not body:
             return Answer(204)
         kind = media_type(content_type) or CSV
-        if kind != CSV and kind not in LIBSVM:
+        if kind not in READABLE:
+            known = ", ".join(sorted(READABLE))
             return Answer(
-                415,
-                f"Content-type {kind} not supported. Supported content-type is text/csv, text/libsvm".encode(),
+                415, f"Content-type {kind} not supported. Supported content-type is {known}".encode()
             )
         wanted = media_type(accept)
         wanted = self._default_accept if wanted in {"", "*/*"} else wanted
-        if wanted not in _ACCEPTED:
-            allowed = ", ".join(sorted(_ACCEPTED))
+        if wanted not in ACCEPTED:
+            allowed = ", ".join(sorted(ACCEPTED))
             return Answer(
                 406, f"Accept type {wanted} is not supported. Please use one of: {allowed}.".encode()
             )
         try:
-            text = body.decode()
-            rows = read_csv(text) if kind == CSV else read_libsvm(text, self._columns)
+            rows = read(body, kind, self._columns)
         except ValueError as error:
             return Answer(
                 415, f"Loading {kind} data failed, please ensure that it is {kind}: {error}".encode()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.localcloud.runtime.images import Image, Runtime, resolve
+from include.localcloud.runtime.images import Runtime, resolve
 from include.localcloud.runtime.plan import StartupError
 
 
@@ -14,15 +14,35 @@ from include.localcloud.runtime.plan import StartupError
         ("sagemaker-xgboost", Runtime.XGBOOST, "latest"),
         ("penumbra/light:7", Runtime.LIGHT, "7"),
         ("localhost:5000/penumbra/light", Runtime.LIGHT, "latest"),
+        ("penumbra/python:1", Runtime.PYTHON, "1"),
     ],
 )
 def test_the_repository_decides_wherever_the_registry_is(uri, runtime, tag):
-    assert resolve(uri) == Image(runtime=runtime, tag=tag)
+    image = resolve(uri)
+    assert (image.runtime, image.tag) == (runtime, tag)
+
+
+@pytest.mark.parametrize(
+    ("uri", "old"),
+    [
+        ("sagemaker-xgboost:0.90-1-cpu-py3", True),
+        ("sagemaker-xgboost:0.90-2", True),
+        ("xgboost:1", True),
+        ("sagemaker-xgboost:1.0-1", False),
+        ("sagemaker-xgboost:3.0-5", False),
+        ("sagemaker-xgboost", False),
+        ("penumbra/python:0.1", False),
+    ],
+)
+def test_only_tags_before_1_0_read_old_pickles(uri, old):
+    assert resolve(uri).old_pickles is old
 
 
 @pytest.mark.parametrize(
     "uri", ["", "nginx", "not-sagemaker-xgboost:1", "a/sagemaker-xgboost:1", "penumbra/light:a:b"]
 )
 def test_an_unknown_image_is_refused_naming_the_known(uri):
-    with pytest.raises(StartupError, match="known image repositories are penumbra/light, sagemaker-xgboost"):
+    with pytest.raises(
+        StartupError, match="known image repositories are penumbra/light, penumbra/python, sagemaker-xgboost"
+    ):
         resolve(uri)

@@ -5,6 +5,7 @@ import tarfile
 
 import pytest
 
+from include.localcloud.runtime.container import archive as module
 from include.localcloud.runtime.container.archive import model_files, unpack
 
 
@@ -47,6 +48,13 @@ def test_a_member_that_leads_out_is_refused(tmp_path, member):
     with pytest.raises(ValueError, match="cannot be unpacked"):
         unpack(archive, tmp_path / "in" / "model")
     assert not (tmp_path / "in" / "outside").exists()
+
+
+def test_an_archive_that_unpacks_to_more_than_an_instance_holds_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_BYTES", 1000)
+    members = [(f"part-{i}", tarfile.REGTYPE, b"0" * 400) for i in range(4)]
+    with pytest.raises(ValueError, match="unpacks to more than 1000 bytes"):
+        unpack(_archive(tmp_path / "m.tar.gz", *members), tmp_path / "model")
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path):

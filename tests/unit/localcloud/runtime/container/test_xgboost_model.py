@@ -2,17 +2,39 @@
 
 import asyncio
 import json
+import pickle
+import struct
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xgboost
 
-from include.localcloud.runtime.container.xgboost_model import XgboostModel
+from include.localcloud.runtime.container.archive import unpack
+from include.localcloud.runtime.container.payload import CSV
+from include.localcloud.runtime.container.recordio import RECORDIO, write_recordio
+from include.localcloud.runtime.container.xgboost_model import XgboostModel, load
 
 _COLUMNS = 5
+_TRUTH = Path(__file__).parents[4] / "data" / "churn_xgboost_0_90.json"
 _REAL = Path(__file__).parents[6] / "shared" / "data" / "churn"
+
+
+def _delimited(number, content):
+    assert len(content) < 128
+    return bytes((number << 3 | 2, len(content))) + content
+
+
+def features(row):
+    """A Record whose feature `values` holds the row as a Float32Tensor."""
+    tensor = _delimited(1, np.asarray(row, dtype="<f4").tobytes())
+    return _delimited(1, _delimited(1, b"values") + _delimited(2, _delimited(2, tensor)))
+
+
+def frame(record):
+    return struct.pack("<II", 0xCED7230A, len(record)) + record + b"\0" * (-len(record) % 4)
 
 
 @pytest.fixture(scope="module")
@@ -80,30 +102,85 @@ def test_what_is_no_model_is_named(tmp_path):
         XgboostModel.from_directory(tmp_path, {})
 
 
+def _old_pickle():
+    """A pickle as XGBoost 0.90 wrote it: a Booster with its handle's bytes, here of no model."""
+    return pickle.dumps({"handle": bytearray(b"binf")}, protocol=2)
+
+
+def test_a_new_image_comes_up_with_an_old_pickle_and_fails_at_every_invocation(tmp_path):
+    (tmp_path / "xgboost-model").write_bytes(_old_pickle())
+    model = load(tmp_path, {}, old_pickles=False)
+    for _ in range(2):
+        answer = model.invoke(b"1,2", "text/csv", "")
+        assert answer.status == 500
+        assert answer.body.startswith(
+            b"Unable to load model: xgboost-model is a pickle of an XGBoost before 1.0"
+        )
+    assert model.invoke(b"", "text/csv", "").status == 204
+    with pytest.raises(ValueError, match="no XGBoost model"):  # this one holds none
+        load(tmp_path, {}, old_pickles=True)
+
+
+def test_what_is_no_model_fails_a_new_image_at_once(tmp_path):
+    (tmp_path / "xgboost-model").write_text("hello")
+    with pytest.raises(ValueError, match="no XGBoost model"):
+        load(tmp_path, {}, old_pickles=False)
+
+
+def test_recordio_in_and_out_predict_what_csv_does(booster):
+    model = XgboostModel(booster)
+    rows = np.random.default_rng(4).normal(size=(3, _COLUMNS)).astype(np.float32)
+    expected = [
+        float(text) for text in model.invoke(b"\n".join(map(_row, rows.tolist())), CSV, "").body.split(b",")
+    ]
+    body = b"".join(frame(features(row)) for row in rows)
+    answer = model.invoke(body, RECORDIO, "application/json")
+    assert [each["score"] for each in json.loads(answer.body)["predictions"]] == expected
+    answer = model.invoke(body, RECORDIO, RECORDIO)
+    assert answer.content_type == RECORDIO
+    assert answer.body == write_recordio(expected)
+    assert model.invoke(b"no frame", RECORDIO, "").status == 415
+
+
 @pytest.mark.skipif(not _REAL.exists(), reason="the public churn models are not on this machine")
 @pytest.mark.parametrize(
-    ("archive", "first"),
-    [
-        ("xgb-churn-prediction-model.tar.gz", b"0.01584203727543354"),
-        ("xgb-churn-prediction-model2.tar.gz", b"0.023223411291837692"),
-    ],
+    "archive", ["xgb-churn-prediction-model.tar.gz", "xgb-churn-prediction-model2.tar.gz"]
 )
-def test_models_pickled_by_0_90_answer_what_0_90_answered(play, archive, first):
-    from dataclasses import replace
+def test_models_pickled_by_0_90_answer_bit_for_bit_what_0_90_answered(archive, tmp_path):
+    """`tests/data/churn_xgboost_0_90.json` says how 0.90's own answers were recorded."""
+    expected = json.loads(_TRUTH.read_text())["predictions"][archive]
+    unpack(_REAL / archive, tmp_path)
+    model = load(tmp_path, {}, old_pickles=True)
+    rows = (_REAL / "test-dataset-input-cols.csv").read_bytes().split()
+    single = [model.invoke(row, CSV, "").body for row in rows]
+    assert len(rows) == 334
+    assert [float(answer).hex() for answer in single] == expected
+    together = model.invoke(b"\n".join(rows), CSV, "").body.split(b",")
+    assert [float(answer).hex() for answer in together] == expected
 
+
+@pytest.mark.skipif(not _REAL.exists(), reason="the public churn models are not on this machine")
+def test_the_tag_decides_whether_an_instance_reads_a_pickle_of_0_90(play):
+    archive = "xgb-churn-prediction-model.tar.gz"
     body = (_REAL / "test-dataset-input-cols.csv").read_bytes().splitlines()[0]
 
     async def scenario(world):
-        image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:0.90-1-cpu-py3"
-        await world.serve(replace(world.light(), image=image, model_data=_REAL / archive))
-        return await world.invoke(body)
+        answers = []
+        for tag in ("0.90-2-cpu-py3", "1.7-1"):
+            image = f"683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:{tag}"
+            await world.serve(replace(world.light(), image=image, model_data=_REAL / archive))
+            answers.append(await world.invoke(body))
+        return answers
 
-    assert play(scenario).body == first
+    old, new = play(scenario)
+    assert float(old.body).hex() == json.loads(_TRUTH.read_text())["predictions"][archive][0]
+    assert new.status == 424
+    said = json.loads(new.body)
+    assert said["OriginalStatusCode"] == 500
+    assert said["OriginalMessage"].startswith("Unable to load model")
 
 
 def test_a_real_instance_serves_an_archive(play, booster, tmp_path):
-    from dataclasses import replace
-
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "xgboost-model", "xgboost-model")
