@@ -146,6 +146,8 @@ class Demo:
         self._console.print(
             f"Two equal variants differ by {offset} here; more than {self._offset:.0%} would end this."
         )
+        # The probe took a while: another program may have taken Airflow's ports meanwhile.
+        running = Project.at(self._where, ports.choose(self._console.print, wanted=chosen, ours=["cloud"]))
         with self._clock.span("Airflow"), self._busy("Starting Airflow"):
             running.airflow.start()
             running.unpause()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from quickstart import procfs
@@ -33,11 +33,16 @@ LABELS: Mapping[str, str] = {
 }
 
 
-def choose(say: Callable[[str], None], *, wanted: Ports | None = None) -> Ports:
-    """Keep every wanted port that is free and replace the others, saying who holds them."""
+def choose(say: Callable[[str], None], *, wanted: Ports | None = None, ours: Collection[str] = ()) -> Ports:
+    """Keep every wanted port that is free and replace the others, saying who holds them.
+
+    A port named in `ours` is kept as it is: what listens there is ours already.
+    """
     wanted = wanted or Ports()
-    chosen: dict[str, int] = {}
+    chosen: dict[str, int] = {name: getattr(wanted, name) for name in ours}
     for name, label in LABELS.items():
+        if name in ours:
+            continue
         port = getattr(wanted, name)
         if is_free(port) and port not in chosen.values():
             chosen[name] = port

@@ -28,7 +28,9 @@ def airflow():
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
             self.server.asked.append(self.path)
-            status, body = (200, {"access_token": "t"}) if self.path == "/auth/token" else self.server.answers.pop(0)
+            status, body = (
+                (200, {"access_token": "t"}) if self.path == "/auth/token" else self.server.answers.pop(0)
+            )
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
