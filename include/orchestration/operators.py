@@ -140,8 +140,8 @@ class RollBackOperator(StepOperator):
         return roll_back(rollout, wait)
 
 
-class ApproveOperator(HITLBranchOperator):
-    """Asks a person to approve the promotion, in Airflow's Required Actions; no answer in time is a no."""
+class ApproveOperator(StepOperator, HITLBranchOperator):
+    """Takes the shadow away, then asks a person in Airflow's Required Actions; no answer in time is a no."""
 
     def __init__(self, **arguments: Any) -> None:
         # Airflow hands the DAG's own params in; only the answer's belong to this form.
@@ -156,12 +156,27 @@ class ApproveOperator(HITLBranchOperator):
             **arguments,
         )
 
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Take the shadow away, unless the spec keeps it."""
+        from include.steps.restore import withdraw
+
+        return withdraw(rollout, wait)
+
     def execute(self, context: Any) -> Any:
+        """Begin with the shadow."""
+        super().execute(context)
+        return self._ask(context)
+
+    def resume(self, context: Any, event: Any, wait: Mapping[str, Any]) -> Any:
+        """Go on once the shadow is gone."""
+        super().resume(context, event, wait)
+        return self._ask(context)
+
+    def _ask(self, context: Any) -> Any:
         """Show what the gates found, and wait as long as the spec says."""
         from include.ledger.objects import Kind
 
         with performing(context) as rollout:
-            rollout.refuse_if_over()
             spec, verdict = rollout.spec, rollout.ledger.require(Kind.VERDICT)
             self.subject = f"Promote the candidate on endpoint {spec.endpoint.name}?"
             page = rollout_url(rollout.run.airflow, rollout.id)
@@ -169,7 +184,7 @@ class ApproveOperator(HITLBranchOperator):
                 f"Verdict **{verdict['verdict']}**: {verdict['reason']}\n\n[Rollout {rollout.id}]({page})"
             )
             self.response_timeout = timedelta(seconds=spec.promotion.approval_timeout)
-        return super().execute(context)
+        return HITLBranchOperator.execute(self, context)
 
     def execute_complete(self, context: Any, event: Any) -> Any:
         """Record the answer, then go where it leads."""

@@ -156,6 +156,9 @@ class PromotionSection(_Section):
     approval_timeout: int = Field(
         default=86400, ge=10, le=30 * 86400, description="seconds until an unanswered approval counts as no"
     )
+    keep_shadow: bool = Field(
+        default=False, description="leave the shadow on the endpoint while a person is asked to approve"
+    )
 
 
 class RefreshSection(_Section):

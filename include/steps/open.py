@@ -57,7 +57,7 @@ def open_rollout(rollout: Rollout, request: Request, wait: Wait | None = None) -
 def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | RolloutSpec:
     say = rollout.headline("open")
     try:
-        enrol(rollout.ledger, _about(rollout, request), at=rollout.now())
+        enrol(rollout.ledger, _about(rollout, request), at=rollout.stamp())
         spec = parse(merge(load(request.name), request.overrides), request.name)
         adopted = rollout.ledger.read(Kind.BASELINE) is not None
         rollout.write(

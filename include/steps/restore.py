@@ -36,3 +36,15 @@ def roll_back(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     if pending is None:
         rollout.write("restore", {"config": rollout.baseline.config_name})
     return pending
+
+
+def withdraw(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
+    """Take the shadow away before a person is asked: an approval may take days, and its instances cost all the while.
+
+    The lease stays ours, so what the person agrees to is still what is promoted. `promotion.keep_shadow` leaves it.
+    """
+    rollout.refuse_if_over()
+    if rollout.spec.promotion.keep_shadow:
+        return None
+    rollout.headline("approve")("taking the shadow away while a person is asked")
+    return restore(rollout, rollout.lease(), wait)

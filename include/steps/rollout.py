@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from include.ledger.lease import Lease, LeaseDesk, OwnerRun
 from include.ledger.objects import Ledger
 from include.ledger.store import Store
 from include.rollout.baseline import Baseline
-from include.rollout.errors import FenceError, TerminalError
+from include.rollout.errors import CloudError, FenceError, TerminalError
 from include.rollout.spec import RolloutSpec, parse
 from include.rollout.stage import shadow_variant
 
@@ -87,9 +87,19 @@ class Rollout:
         """Return the service's time."""
         return self.clients.now()
 
+    def stamp(self) -> datetime:
+        """Return the time to write beside a note: the service's, or this machine's where SageMaker does not answer.
+
+        That it does not answer is what must be written then; nothing is decided by a stamp.
+        """
+        try:
+            return self.now()
+        except CloudError:
+            return datetime.now(UTC)
+
     def write(self, key: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Write to the ledger once, stamped with the service's time; the first writer's words stand."""
-        return self.ledger.write(key, document, at=self.now())
+        """Write to the ledger once, with a stamp; the first writer's words stand."""
+        return self.ledger.write(key, document, at=self.stamp())
 
     def lease(self) -> Lease:
         """Return this rollout's lease as it counts now, or raise FenceError when another rollout has the endpoint."""

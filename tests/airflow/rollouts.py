@@ -60,17 +60,18 @@ class Stage:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-config")
         self.in_service(name)
 
-    def config(self, name, config):
+    def config(self, name, config, variants=("production",)):
         self.sagemaker.create_endpoint_config(
             EndpointConfigName=config,
             ProductionVariants=[
                 {
-                    "VariantName": "production",
+                    "VariantName": variant,
                     "ModelName": f"{name}-model",
                     "InstanceType": "ml.m5.large",
                     "InitialInstanceCount": 1,
                     "InitialVariantWeight": 1.0,
                 }
+                for variant in variants
             ],
             MetricsConfig={"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 10},
         )

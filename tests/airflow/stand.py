@@ -4,6 +4,7 @@ Everything lies in `.run/tests/<pid>`, so that what a killed test session left r
 next one. The folder goes away with a session in which nothing failed.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -24,6 +25,13 @@ HOMES = RUN / "tests"
 TIMING = Timing(
     task_heartbeat=2, task_timeout=15, task_timeout_check=2, job_timeout=12, orphan_check=4, dag_refresh=3
 )
+# A connection to a local cloud that is not there: nobody listens on port 1.
+STOPPED = {
+    "conn_type": "aws",
+    "login": "local",
+    "password": "no-secret-at-all",
+    "extra": {"region_name": "us-east-1", "endpoint_url": "http://127.0.0.1:1"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +91,11 @@ def airflow(layout, ports, roster):
         parallelism=12,
         timing=TIMING,
         dags=dags,
-        extra={"PYTHONPATH": f"{HERE / 'sabotage'}:{PROJECT}", "SABOTAGE": str(layout.home / "sabotage")},
+        extra={
+            "PYTHONPATH": f"{HERE / 'sabotage'}:{PROJECT}",
+            "SABOTAGE": str(layout.home / "sabotage"),
+            "AIRFLOW_CONN_AWS_STOPPED": json.dumps(STOPPED),
+        },
     )
     airflow.start()
     return airflow

@@ -19,6 +19,7 @@ import boto3
 import pytest
 import yaml
 
+from include.aws import endpoints
 from include.aws.clients import Clients, connect
 from include.ledger.lease import Lease, OwnerRun
 from include.ledger.store import Store
@@ -248,6 +249,14 @@ def drive(clients: Clients, endpoint: str, source: str, tmp_path: Path) -> Calla
         return Drive(clients=clients, spec=spec or document(endpoint, source, **changes), folder=tmp_path)
 
     return make
+
+
+def serves(clients: Clients, endpoint: str) -> tuple[str, int]:
+    """Return the config that an endpoint serves, InService, and how many shadows are on it."""
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert state.in_service
+    return state.config, len(state.shadow)
 
 
 def resources(clients: Clients, part: str) -> list[str]:

@@ -15,9 +15,9 @@ from include.steps.conclude import conclude
 from include.steps.decide import Course, approve, course
 from include.steps.judge import settle_verdict
 from include.steps.promote import promote
-from include.steps.restore import roll_back
+from include.steps.restore import roll_back, withdraw
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import Drive
+from tests.integration.rollouts.conftest import Drive, serves
 
 Make = Callable[..., Drive]
 LONG = {"window": {"length": 300, "maximum": 600}}
@@ -106,6 +106,8 @@ def test_a_promotion_that_needs_approval_waits_for_a_person(
     run.watch()
     settle_verdict(run.rollout)
     assert course(run.rollout) is Course.APPROVE
+    run.step(withdraw)  # nobody pays for the shadow while a person thinks it over
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     answer = approve(run.rollout, approved=approved, who="Ada", why="on Friday?")
     assert answer is approved
     if approved:
@@ -117,5 +119,18 @@ def test_a_promotion_that_needs_approval_waits_for_a_person(
     end = run.step(settle)
     assert end is (End.PROMOTED if approved else End.INCONCLUSIVE)
     assert run.rollout.ledger.require("decision")["action"] == Action.PROMOTE
-    serving = clients.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    serving, shadows = serves(clients, endpoint)
     assert (serving == f"{endpoint}-config") is not approved
+    assert shadows == 0
+
+
+@pytest.mark.timeout(180)
+def test_a_spec_may_keep_the_shadow_while_a_person_is_asked(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive(promotion={"approval": True, "keep_shadow": True})
+    run.begin()
+    run.step(withdraw)
+    assert serves(clients, endpoint)[1] == 1
+    assert run.step(settle) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.aws import endpoints
-from include.aws.clients import Clients
+from include.aws.clients import Clients, connect
 from include.ledger.reader import Reader
-from include.rollout.errors import FenceError, ForeignChangeError, LeaseHeldError, RefusedError, TerminalError
+from include.rollout.errors import (
+    CloudError,
+    FenceError,
+    ForeignChangeError,
+    LeaseHeldError,
+    RefusedError,
+    TerminalError,
+)
 from include.rollout.stage import Stage
 from include.rollout.verdict import End, Verdict
 from include.steps.decide import decide
@@ -23,17 +33,10 @@ from include.steps.judge import settle_verdict
 from include.steps.reach import reach
 from include.steps.register import register
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources
+from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources, serves, session
 
 Make = Callable[..., Drive]
 FAILING = {"candidate": {"environment": {"LOCAL_ERROR_SHARE": "0.2"}}}
-
-
-def serves(clients: Clients, endpoint: str) -> tuple[str, int]:
-    state = endpoints.describe(clients, endpoint)
-    assert state is not None
-    assert state.in_service
-    return state.config, len(state.shadow)
 
 
 @pytest.mark.timeout(180)
@@ -270,6 +273,22 @@ def test_an_endpoint_with_two_production_variants_is_refused(
     run = drive()
     with pytest.raises(RefusedError, match="2 production variants"):
         run.open()
+
+
+@pytest.mark.timeout(120)
+def test_a_cloud_that_does_not_answer_is_said_in_the_ledger(
+    endpoint: str, drive: Make, tmp_path: Path
+) -> None:
+    """The ledger may lie elsewhere, and then it must tell; its stamps come from this machine's clock."""
+    with socket.socket() as taken:  # bound and not listening: whoever connects is refused
+        taken.bind(("127.0.0.1", 0))
+        nobody = connect(session(), {"": f"http://127.0.0.1:{taken.getsockname()[1]}"})
+        run = replace(drive(), clients=nobody, location=str(tmp_path / "ledger"))
+        with pytest.raises(CloudError, match="check the endpoint_url of the connection and that it is up"):
+            run.open()
+    outcome = run.rollout.ledger.require("outcome")
+    assert outcome["end"] == "REFUSED"
+    assert "check the endpoint_url of the connection and that it is up" in outcome["reason"]
 
 
 def test_the_janitor_settles_what_a_dead_run_left(clients: Clients, endpoint: str, drive: Make) -> None:
