@@ -28,7 +28,6 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
 def params() -> dict[str, Param]:
     """Return the form's fields; an empty one leaves what the spec says."""
     names = sorted(path.stem for path in SPECS.glob("*.yaml"))
-    first = names[0] if names else ""
     text = {"type": ["null", "string"], "minLength": 1}
 
     def field(section: str, title: str, description: str, **schema: Any) -> Param:
@@ -36,7 +35,7 @@ def params() -> dict[str, Param]:
 
     return {
         "spec": Param(
-            first,
+            None,  # nobody starts the first of the list by not looking
             type="string",
             minLength=1,
             section="Rollout",

@@ -85,6 +85,15 @@ def test_the_list_has_runs_to_come_running_and_finished_rollouts(store, ada, bob
     assert "model_refresh" not in bob.get("/").text
 
 
+def test_the_list_looks_again_by_itself_while_anything_is_to_come_of_it(store, ada, bob):
+    def looks_again(client):
+        return bool(BeautifulSoup(client.get("/").text, "lxml").select('meta[http-equiv="refresh"]'))
+
+    ledgers.promoted(store)
+    assert not looks_again(bob)  # who sees neither a running rollout nor a run to come
+    assert looks_again(ada)
+
+
 def test_the_list_goes_on_where_a_page_of_it_ends(store, ada):
     stories = [
         ledgers.Story(store, f"run{at}", at=ledgers.START.replace(minute=at)).open() for at in range(53)
