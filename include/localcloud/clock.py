@@ -13,6 +13,7 @@ class Clock:
         self._scale = scale
         self._epoch_start = time.time()
         self._machine_start = self._epoch_start
+        self._sleepers: set[asyncio.Future[None]] = set()
 
     @property
     def scale(self) -> float:
@@ -25,6 +26,9 @@ class Clock:
             raise ValueError(f"the clock's scale is {scale}; it must be above 0")
         self._epoch_start, self._machine_start = self.now(), time.time()
         self._scale = scale
+        for sleeper in self._sleepers:  # each works out anew how long it still has to wait
+            if not sleeper.done():
+                sleeper.set_result(None)
 
     def now(self) -> float:
         """Return the epoch seconds of this clock."""
@@ -35,5 +39,14 @@ class Clock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until `seconds` of this clock have passed."""
-        await asyncio.sleep(max(0.0, seconds) / self._scale)
+        """Wait until `seconds` of this clock have passed; whoever sleeps while the scale changes wakes by the new one."""
+        deadline = self.now() + max(0.0, seconds)
+        while True:
+            sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._sleepers.add(sleeper)
+            try:
+                await asyncio.wait({sleeper}, timeout=max(0.0, deadline - self.now()) / self._scale)
+            finally:
+                self._sleepers.discard(sleeper)
+            if self.now() >= deadline:
+                return

@@ -73,7 +73,7 @@ class LocalCloud:
     async def start(self, host: str, port: int) -> int:
         """Take the port, bring every endpoint back, serve; return the port, or raise OSError if it is taken."""
         bound = self._server.bind(host, port)
-        await self.sagemaker.transitions.resume()
+        await self.sagemaker.resume()
         await self._server.listen()
         self._moto.warm_up()
         return bound
@@ -81,7 +81,7 @@ class LocalCloud:
     async def close(self) -> None:
         """Stop listening, let requests in flight finish, end every instance and release the state folder."""
         await self._server.close()
-        await self.sagemaker.transitions.close()
+        await self.sagemaker.close()
         await self.gateway.close()
         self._moto.close()
         self.objects.close()

@@ -19,6 +19,24 @@ UNDOCUMENTED = (
     "UpdateEndpointWeightsAndCapacities takes shadow variants; at least one instance stays.",
     "When it fails the endpoint goes Updating, RollingBack and InService at its former weights and counts, with a "
     "FailureReason.",
+    "An inference experiment whose StartTime has passed starts at once; the limits of 1 hour and 30 days hold for "
+    "Create and Update alike, and a schedule beyond them is a ValidationException.",
+    "On an existing endpoint an inference experiment keeps the production variant's name and model, and may give it "
+    "other instances; its generated config takes everything that the experiment has no words for, data capture "
+    "included, from the config that served before. Requests that it captures are all requests.",
+    "From its start to the end of its stop an inference experiment has its endpoint to itself: UpdateEndpoint and "
+    "DeleteEndpoint are refused, UpdateEndpointWeightsAndCapacities (and so automatic scaling) is not.",
+    "A new SamplingPercentage while it runs changes the shadow's weight, with no new fleet or config.",
+    "At its natural end an inference experiment on an endpoint that it created leaves the production variant serving "
+    "alone; on one that was there before it restores the whole state, instance counts included.",
+    "StopInferenceExperiment ends Cancelled unless DesiredState says Completed. A variant without an action: "
+    "production is retained unless the shadow is promoted, the shadow is removed. What stays gets a generated config, "
+    "at the instance counts of that moment unless DesiredModelVariants says others; Promote beside a retained "
+    "production variant, and a stop after which nothing would serve, are ValidationExceptions.",
+    "A scheduled inference experiment can be stopped, which leaves the endpoint untouched, and only one that is over "
+    "can be deleted.",
+    "An inference experiment whose start or stop fails is Cancelled with the reason in StatusReason; the endpoint "
+    "stays as it was before that step.",
     "Inference components, instance pools, asynchronous inference and explainers are refused beside a shadow "
     "although the list of exclusions does not name all of them.",
     "A container's own environment lies on top of its model package's; a package need not be approved to be deployed.",

@@ -1,5 +1,6 @@
 """Every operation of the control plane answers what botocore's model promises, member by member."""
 
+import datetime
 import time
 from typing import Any
 
@@ -80,6 +81,72 @@ def use_hosting(sagemaker: Any) -> None:
     sagemaker.delete_model(ModelName="model")
 
 
+def model_variant(name: str, model: str) -> dict[str, Any]:
+    return {
+        "ModelName": model,
+        "VariantName": name,
+        "InfrastructureConfig": {
+            "InfrastructureType": "RealTimeInference",
+            "RealTimeInferenceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        },
+    }
+
+
+def use_experiments(sagemaker: Any) -> None:
+    """Call every operation of inference experiments, in every status that lasts."""
+    container = {"Image": IMAGE, "Environment": {"LOCAL_ANSWER": "1"}}
+    for name in ("tried", "trusted"):
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    now = datetime.datetime.now(datetime.UTC)
+    mode = {
+        "SourceModelVariantName": "a",
+        "ShadowModelVariants": [{"ShadowModelVariantName": "b", "SamplingPercentage": 50}],
+    }
+    sagemaker.create_inference_experiment(
+        Name="experiment",
+        Type="ShadowMode",
+        Description="d",
+        RoleArn=ROLE,
+        EndpointName="experimental",
+        ModelVariants=[model_variant("a", "trusted"), model_variant("b", "tried")],
+        DataStorageConfig={
+            "Destination": "s3://captures/x",
+            "ContentType": {"CsvContentTypes": ["text/csv"]},
+        },
+        ShadowModeConfig=mode,
+        Schedule={
+            "StartTime": now + datetime.timedelta(hours=1),
+            "EndTime": now + datetime.timedelta(hours=9),
+        },
+        Tags=TAGS,
+    )
+    experiment_is(sagemaker, "Created")
+    sagemaker.start_inference_experiment(Name="experiment")
+    experiment_is(sagemaker, "Running")
+    mode["ShadowModelVariants"][0]["SamplingPercentage"] = 100  # type: ignore[index]
+    sagemaker.update_inference_experiment(Name="experiment", ShadowModeConfig=mode)
+    experiment_is(sagemaker, "Running")
+    sagemaker.list_inference_experiments(Type="ShadowMode", SortBy="Status", MaxResults=1)
+    sagemaker.stop_inference_experiment(
+        Name="experiment",
+        ModelVariantActions={"a": "Remove", "b": "Promote"},
+        DesiredModelVariants=[model_variant("b", "tried")],
+        DesiredState="Completed",
+        Reason="better",
+    )
+    experiment_is(sagemaker, "Completed")
+    sagemaker.list_inference_experiments()
+    sagemaker.delete_inference_experiment(Name="experiment")
+    sagemaker.delete_endpoint(EndpointName="experimental")
+
+
+def experiment_is(sagemaker: Any, status: str) -> None:
+    deadline = time.monotonic() + 60
+    while sagemaker.describe_inference_experiment(Name="experiment")["Status"] != status:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def use_registry(sagemaker: Any) -> None:
     """Call every operation of model package groups and model packages."""
     sagemaker.create_model_package_group(
@@ -137,6 +204,7 @@ def supported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 def test_every_supported_operation_keeps_its_model(contract: Any, supported: dict[str, set[str]]) -> None:
     use_hosting(contract.client("sagemaker"))
+    use_experiments(contract.client("sagemaker"))
     use_registry(contract.client("sagemaker"))
     use_cloudwatch(contract.client("cloudwatch"))
     assert contract.broken == []

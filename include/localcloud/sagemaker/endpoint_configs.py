@@ -30,10 +30,26 @@ class EndpointConfigs:
             raise missing("endpoint configuration", _arn(name))
         return self._table[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._table
+
     async def CreateEndpointConfig(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {"EndpointConfigArn": self.create(params)["EndpointConfigArn"]}
+
+    def create(self, params: Mapping[str, Any]) -> Record:
+        """Store a config and return its record; raise ValidationException for one that cannot be."""
         name = params["EndpointConfigName"]
         if name in self._table:
             raise exists("endpoint configuration", _arn(name))
+        record = self.check(params)
+        record["EndpointConfigArn"] = _arn(name)
+        record["CreationTime"] = self._clock.now()
+        self._tags.set(record["EndpointConfigArn"], params.get("Tags"))
+        self._table[name] = record
+        return record
+
+    def check(self, params: Mapping[str, Any]) -> Record:
+        """Return the config with its defaults, not stored; raise ValidationException for one that cannot be."""
         production = [_with_defaults(variant) for variant in params["ProductionVariants"]]
         shadows = [_with_defaults(variant) for variant in params.get("ShadowProductionVariants", ())]
         self._check_variants(production, shadows)
@@ -44,11 +60,7 @@ class EndpointConfigs:
             record["ShadowProductionVariants"] = shadows
         else:
             record.pop("ShadowProductionVariants", None)
-        record["EndpointConfigArn"] = _arn(name)
-        record["CreationTime"] = self._clock.now()
-        self._tags.set(record["EndpointConfigArn"], params.get("Tags"))
-        self._table[name] = record
-        return {"EndpointConfigArn": record["EndpointConfigArn"]}
+        return record
 
     async def DescribeEndpointConfig(self, params: dict[str, Any]) -> dict[str, Any]:
         return {"EnableNetworkIsolation": False} | self.get(params["EndpointConfigName"])

@@ -1,6 +1,7 @@
 """Endpoints: Create, Update, UpdateWeightsAndCapacities, Describe, List and Delete."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from include.localcloud.clock import Clock
@@ -36,6 +37,12 @@ class Endpoints:
         self._transitions = transitions
         self._tags = tags
         self._clock = clock
+        self.holder: Callable[[str], str | None] = lambda endpoint: (
+            None
+        )  # the experiment that has it to itself
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table
 
     def get(self, name: str) -> Record:
         """Return the endpoint's record; raise ValidationException when there is none."""
@@ -44,30 +51,17 @@ class Endpoints:
         return self._table[name]
 
     async def CreateEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
-        name = params["EndpointName"]
-        if name.lower() in {known.lower() for known in self._table}:  # unique whatever the case
-            raise exists("endpoint", _arn(name))
-        pending = self._deployment(params["EndpointConfigName"])
-        now = self._clock.now()
-        record: Record = {
-            "EndpointName": name,
-            "EndpointArn": _arn(name),
-            "EndpointConfigName": params["EndpointConfigName"],
-            "EndpointStatus": "Creating",
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            "Pending": pending,
-        }
+        name, kept = params["EndpointName"], {}
         if "DeploymentConfig" in params:
-            record["LastDeploymentConfig"] = params["DeploymentConfig"]  # kept for updates, not for creation
+            kept["LastDeploymentConfig"] = params["DeploymentConfig"]  # kept for updates, not for creation
+        record = self._create(name, params["EndpointConfigName"], **kept)
         self._tags.set(record["EndpointArn"], params.get("Tags"))
-        self._table[name] = record
-        self._transitions.create(name)
         return {"EndpointArn": record["EndpointArn"]}
 
     async def UpdateEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
         name = params["EndpointName"]
         record = self._changeable(name)
+        self._check_free(name)
         pending = self._deployment(params["EndpointConfigName"])
         policy = params.get("DeploymentConfig")
         if params.get("RetainDeploymentConfig"):
@@ -84,17 +78,11 @@ class Endpoints:
             raise invalid("ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true.")
         if policy is not None:
             record["LastDeploymentConfig"] = policy
-        record["Pending"] = pending
-        self._begin(record)
-        self._transitions.update(name)
+        self._replace(record, pending)
         return {"EndpointArn": record["EndpointArn"]}
 
     async def UpdateEndpointWeightsAndCapacities(self, params: dict[str, Any]) -> dict[str, Any]:
-        name = params["EndpointName"]
-        record = self._changeable(name)
-        deployment.change(record["Serving"], params["DesiredWeightsAndCapacities"])
-        self._begin(record)
-        self._transitions.resize(name)
+        record = self._change(params["EndpointName"], params["DesiredWeightsAndCapacities"])
         return {"EndpointArn": record["EndpointArn"]}
 
     async def DescribeEndpoint(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +133,105 @@ class Endpoints:
         record = self.get(name)
         if record["EndpointStatus"] not in (*_FINAL, "Failed"):
             raise in_progress(record["EndpointArn"])
+        self._check_free(name)
         record["EndpointStatus"] = "Deleting"
         self._table[name] = record
         self._transitions.delete(name)
         return {}
+
+    # what an inference experiment does with its endpoint
+
+    async def rest(self, name: str) -> None:
+        """Return when the endpoint is changing no more."""
+        await self._transitions.rest(name)
+
+    def base(self, name: str) -> Record:
+        """Return the config that the endpoint serves when no experiment is on it."""
+        record = self.get(name)
+        config: Record = (record.get("Former") or record["Serving"])["Config"]
+        return config
+
+    def desired_counts(self, name: str) -> dict[str, int]:
+        """Return how many instances each of the endpoint's variants shall have."""
+        variants = self.get(name)["Serving"]["Variants"]
+        return {variant["VariantName"]: variant["DesiredInstanceCount"] for variant in variants}
+
+    def launch(self, name: str, config: str) -> None:
+        """Create the endpoint with this config; nothing is kept of a state before."""
+        self._create(name, config)
+
+    def lend(self, name: str, config: str) -> None:
+        """Bring the endpoint to this config and keep the whole of its present state, to be given back."""
+        record = self._changeable(name)
+        pending = self._deployment(config)
+        record["Former"] = copy.deepcopy(record["Serving"])
+        self._replace(record, pending)
+
+    def is_lent(self, name: str) -> bool:
+        """Tell whether a state from before an experiment is kept."""
+        return "Former" in self.get(name)
+
+    def give_back(self, name: str) -> str:
+        """Bring the endpoint back to the state in which it was lent; return its config's name."""
+        record = self._changeable(name)
+        config: str = record["Former"]["Config"]["EndpointConfigName"]
+        if record["EndpointConfigName"] != config:
+            former = copy.deepcopy(record["Former"])
+            former.pop("DeploymentConfig", None)
+            former["StartTime"] = self._clock.now()
+            self._replace(record, former)
+        return config
+
+    def deploy(self, name: str, config: str) -> None:
+        """Bring the endpoint to this config, all at once."""
+        self._replace(self._changeable(name), self._deployment(config))
+
+    def reweigh(self, name: str, variant: str, weight: float) -> None:
+        """Give a variant another weight."""
+        self._change(name, [{"VariantName": variant, "DesiredWeight": weight}])
+
+    def release(self, name: str) -> None:
+        """Forget the state from before the experiment."""
+        record = self.get(name)
+        if record.pop("Former", None) is not None:
+            self._table[name] = record
+
+    def _create(self, name: str, config: str, **more: Any) -> Record:
+        if name.lower() in {known.lower() for known in self._table}:  # unique whatever the case
+            raise exists("endpoint", _arn(name))
+        pending = self._deployment(config)
+        now = self._clock.now()
+        record: Record = {
+            "EndpointName": name,
+            "EndpointArn": _arn(name),
+            "EndpointConfigName": config,
+            "EndpointStatus": "Creating",
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            "Pending": pending,
+        } | more
+        self._table[name] = record
+        self._transitions.create(name)
+        return record
+
+    def _change(self, name: str, wanted: Iterable[Mapping[str, Any]]) -> Record:
+        record = self._changeable(name)
+        deployment.change(record["Serving"], wanted)
+        self._begin(record)
+        self._transitions.resize(name)
+        return record
+
+    def _replace(self, record: Record, pending: Record) -> None:
+        record["Pending"] = pending
+        self._begin(record)
+        self._transitions.update(record["EndpointName"])
+
+    def _check_free(self, name: str) -> None:
+        holder = self.holder(name)
+        if holder is not None:
+            raise invalid(
+                f"The endpoint {name} is in use by the inference experiment {holder}; stop that one first."
+            )
 
     def _changeable(self, name: str) -> Record:
         record = self.get(name)

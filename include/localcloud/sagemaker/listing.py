@@ -11,7 +11,6 @@ from include.localcloud.state import Record
 
 _DEFAULT_PAGE = 10
 _TIMES = {"CreationTime": "CreationTime", "LastModifiedTime": "LastModifiedTime"}
-_SORT_FIELDS = {"Status": "EndpointStatus"}
 
 
 def page(
@@ -22,15 +21,16 @@ def page(
     key: str,
     summary: Callable[[Record], dict[str, Any]],
     order: str = "Descending",
+    status: str = "EndpointStatus",
 ) -> dict[str, Any]:
     """Return one page of summaries under `key`, with a NextToken when there are more.
 
-    `name` is the record's name field. Newest first unless asked otherwise, as SageMaker does; equal times
+    `name` and `status` are the fields that SortBy calls Name and Status. Newest first unless asked otherwise, as SageMaker does; equal times
     are ordered by name. A token names the last record returned, so pages stay whole while records come and go.
     """
     chosen = [record for record in records if _passes(record, params, name)]
     sort_by = params.get("SortBy", "CreationTime")
-    field = name if sort_by == "Name" else _SORT_FIELDS.get(sort_by, sort_by)
+    field = {"Name": name, "Status": status}.get(sort_by, sort_by)
 
     def position(record: Record) -> tuple[Any, str]:
         return record[field], record[name]

@@ -8,6 +8,8 @@ from include.localcloud.s3.store import ObjectStore
 from include.localcloud.sagemaker.artifact import Artifacts
 from include.localcloud.sagemaker.endpoint_configs import EndpointConfigs
 from include.localcloud.sagemaker.endpoints import Endpoints
+from include.localcloud.sagemaker.experiment_runs import ExperimentRuns
+from include.localcloud.sagemaker.experiments import InferenceExperiments
 from include.localcloud.sagemaker.models import Models
 from include.localcloud.sagemaker.package_groups import PackageGroups
 from include.localcloud.sagemaker.packages import Packages
@@ -24,7 +26,15 @@ class SageMaker:
     ) -> None:
         tables = {
             name: Table(folder / name)
-            for name in ("models", "endpoint-configs", "endpoints", "package-groups", "packages", "tags")
+            for name in (
+                "models",
+                "endpoint-configs",
+                "endpoints",
+                "package-groups",
+                "packages",
+                "experiments",
+                "tags",
+            )
         }
         arn_fields = {
             "models": "ModelArn",
@@ -32,6 +42,7 @@ class SageMaker:
             "endpoints": "EndpointArn",
             "package-groups": "ModelPackageGroupArn",
             "packages": "ModelPackageArn",
+            "experiments": "Arn",
         }
 
         def exists(arn: str) -> bool:
@@ -66,5 +77,26 @@ class SageMaker:
             tags=tags,
             clock=clock,
         )
+        self._runs = ExperimentRuns(tables["experiments"], endpoints=endpoints, configs=configs, clock=clock)
+        experiments = InferenceExperiments(
+            tables["experiments"],
+            endpoints=endpoints,
+            configs=configs,
+            runs=self._runs,
+            tags=tags,
+            clock=clock,
+        )
+        endpoints.holder = experiments.holder
         self.endpoints = tables["endpoints"]
-        self.parts = (models, configs, endpoints, packages, groups, tags)
+        self.experiments = tables["experiments"]
+        self.parts = (models, configs, endpoints, packages, groups, experiments, tags)
+
+    async def resume(self) -> None:
+        """Return when every endpoint that served before the restart serves again; go on with what was under way."""
+        await self.transitions.resume()
+        self._runs.resume()
+
+    async def close(self) -> None:
+        """Stop everything where it is, as stored; first those that wait for an endpoint's transition."""
+        await self._runs.close()
+        await self.transitions.close()

@@ -78,7 +78,7 @@ class Transitions:
         deployments = [
             record[field]
             for record in self._table.values()
-            for field in ("Serving", "Pending")
+            for field in ("Serving", "Pending", "Former")
             if field in record
         ]
         self._artifacts.prune(
@@ -96,6 +96,11 @@ class Transitions:
                     self.delete(name)
                 case _:
                     pass
+
+    async def rest(self, name: str) -> None:
+        """Return when no transition of the endpoint is under way."""
+        while (task := self._tasks.get(name)) is not None:
+            await asyncio.wait({task})
 
     async def close(self) -> None:
         """Stop every transition where it is; its endpoint stays as stored."""

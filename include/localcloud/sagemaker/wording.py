@@ -30,3 +30,18 @@ def in_progress(arn: str) -> AwsError:
 def unsupported(what: str) -> AwsError:
     """Return the refusal of something that AWS has and the local cloud has not."""
     return invalid(f"The local cloud does not support {what}.")
+
+
+def conflict(message: str) -> AwsError:
+    """Return the refusal of a change that the resource's status does not allow."""
+    return AwsError("ConflictException", message)
+
+
+def in_use(message: str) -> AwsError:
+    """Return the refusal to take a name, or a resource, that another has."""
+    return AwsError("ResourceInUse", message)
+
+
+def not_found(kind: str, arn: str) -> AwsError:
+    """Return the answer about an inference experiment that does not exist; unlike endpoints, it has its own code."""
+    return AwsError("ResourceNotFound", f'Could not find {kind} "{arn}".')

@@ -50,6 +50,26 @@ class StillClock(Clock):
         await asyncio.sleep(0)
 
 
+class HeldClock(StillClock):
+    """A clock that stands still until `advance`: sleepers wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self._waiting.append((self.at + seconds, asyncio.get_running_loop().create_future()))
+            await self._waiting[-1][1]
+
+    def advance(self, seconds: float) -> None:
+        self.at += seconds
+        for moment, sleeper in self._waiting:
+            if moment <= self.at and not sleeper.done():
+                sleeper.set_result(None)
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
+
+
 class NotedRuntime:
     """Stands in for the gateway: fleets are their plans, and every call is noted."""
 
@@ -102,9 +122,10 @@ class NotedRuntime:
 class ControlPlane:
     """Calls operations as a client would: serialised and parsed by botocore, enum, pattern and all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: StillClock | None = None) -> None:
+        self.folder = folder
         self.runner = asyncio.Runner()
-        self.clock = StillClock()
+        self.clock = clock or StillClock()
         self.faults = Faults()
         self.runtime = self.run(self._runtime())
         self.store = ObjectStore(folder / "s3", self.clock)
@@ -134,7 +155,7 @@ class ControlPlane:
         return self.runner.run(awaitable)
 
     def close(self) -> None:
-        self.run(self.sagemaker.transitions.close())
+        self.run(self.sagemaker.close())
         self.store.close()
         self.runner.close()
 
@@ -170,6 +191,25 @@ class ControlPlane:
 
         self.run(wait())
 
+    def quiet(self) -> None:
+        """Return when everything waits for the clock: what is under way has come as far as it can."""
+
+        async def wait() -> None:
+            while True:
+                for _ in range(30):
+                    await asyncio.sleep(0)
+                tasks = list(self.sagemaker.transitions._tasks.values())
+                if not tasks:
+                    return
+                await asyncio.gather(*tasks)
+
+        self.run(wait())
+
+    def advance(self, seconds: float) -> None:
+        """Let a held clock go on, and everything that waited for it."""
+        self.clock.advance(seconds)
+        self.quiet()
+
     # what most tests begin with
 
     def model(self, name: str = "m", **container: Any) -> None:
@@ -194,6 +234,14 @@ class ControlPlane:
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[ControlPlane]:
     plane = ControlPlane(tmp_path)
+    yield plane
+    plane.close()
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[ControlPlane]:
+    """A control plane whose clock stands still until it is told to go on."""
+    plane = ControlPlane(tmp_path, HeldClock())
     yield plane
     plane.close()
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.unit.localcloud.sagemaker.lab import CAPTURE, Lab
+
 
 @pytest.fixture
 def variant() -> Any:
@@ -19,3 +21,18 @@ def variant() -> Any:
         } | more
 
     return make
+
+
+@pytest.fixture
+def lab(held: Any, variant: Any) -> Lab:
+    held.model("m")
+    held.model("n")
+    held.config(
+        "one",
+        variant(RoutingConfig={"RoutingStrategy": "RANDOM"}),
+        DataCaptureConfig=CAPTURE,
+        MetricsConfig={"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": 10},
+    )
+    held.call("CreateEndpoint", EndpointName="e", EndpointConfigName="one")
+    held.quiet()
+    return Lab(held)
