@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
+import os
 import socket
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TextIO
 
 from quickstart import procfs
 
@@ -36,6 +42,9 @@ LABELS: Mapping[str, str] = {
 def choose(say: Callable[[str], None], *, wanted: Ports | None = None, ours: Collection[str] = ()) -> Ports:
     """Keep every wanted port that is free and replace the others, saying who holds them.
 
+    What is chosen is claimed as long as this process lives: between choosing a port and listening on it lie ten
+    seconds, in which another local project of this user would find it free too.
+
     A port named in `ours` is kept as it is: what listens there is ours already.
     """
     wanted = wanted or Ports()
@@ -44,13 +53,11 @@ def choose(say: Callable[[str], None], *, wanted: Ports | None = None, ours: Col
         if name in ours:
             continue
         port = getattr(wanted, name)
-        if is_free(port) and port not in chosen.values():
+        if port not in chosen.values() and is_free(port) and _claim(port):
             chosen[name] = port
             continue
         chosen[name] = free_port(avoid=chosen.values())
-        holder = procfs.listener(port)
-        by = f"pid {holder[0]} ({holder[1]})" if holder else "a process that cannot be seen from here"
-        say(f"Port {port} for {label} is taken by {by}; using {chosen[name]} instead.")
+        say(f"Port {port} for {label} is taken by {_holder(port)}; using {chosen[name]} instead.")
     return Ports(**chosen)
 
 
@@ -82,11 +89,46 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*, avoid: Iterable[int] = ()) -> int:
-    """Return a port that the system had free a moment ago and that is not in `avoid`."""
+    """Claim and return a port that the system had free a moment ago and that is not in `avoid`."""
     taken = set(avoid)
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-        if port not in taken and is_free(port):
+        if port not in taken and is_free(port) and _claim(port):
             return port
+
+
+_claims: dict[int, TextIO] = {}  # held by their locks, which end with this process however it ends
+
+
+def _claim(port: int) -> bool:
+    """Claim a port before all local projects of this user that start meanwhile; False if another one was quicker."""
+    if port in _claims:
+        return True
+    file = _claim_file(port)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    claim = file.open("a+")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        claim.close()
+        return False
+    claim.truncate(0)
+    claim.write(str(os.getpid()))
+    claim.flush()
+    _claims[port] = claim
+    return True
+
+
+def _claim_file(port: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"penumbra-ports-{os.getuid()}" / str(port)
+
+
+def _holder(port: int) -> str:
+    """Say who has a port: who listens on it, or the local project that is about to."""
+    if holder := procfs.listener(port):
+        return f"pid {holder[0]} ({holder[1]})"
+    with contextlib.suppress(OSError):
+        return f"pid {_claim_file(port).read_text()} (a local project that is starting)"
+    return "a process that cannot be seen from here"

@@ -1,5 +1,7 @@
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -32,6 +34,29 @@ def test_a_busy_port_is_replaced_and_its_holder_named(busy):
     (sentence,) = said
     assert f"Port {busy} for Airflow is taken by pid {os.getpid()}" in sentence
     assert str(chosen.airflow) in sentence
+
+
+def test_two_projects_that_start_at_once_choose_different_ports():
+    """The other one has chosen its ports and listens on none yet."""
+    script = (
+        "from quickstart import ports\n"
+        "found = ports.any_free()\n"
+        "print(found.airflow, found.worker_logs, found.trigger_logs, found.cloud, flush=True)\n"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        theirs = [int(port) for port in other.stdout.readline().split()]
+        wanted, said = Ports(**dict(zip(ports.LABELS, theirs, strict=True))), []
+        chosen = ports.choose(said.append, wanted=wanted)
+        other.communicate("\n")
+    assert not {getattr(chosen, name) for name in ports.LABELS} & set(theirs)
+    assert (
+        f"Port {theirs[0]} for Airflow is taken by pid {other.pid} (a local project that is starting)"
+        in said[0]
+    )
+    assert ports.choose(said.append, wanted=wanted) == wanted  # its claims ended with it
 
 
 def test_a_port_taken_on_ipv6_alone_is_busy():
