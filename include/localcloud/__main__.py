@@ -9,7 +9,9 @@ from pathlib import Path
 
 import uvloop
 
+from include.localcloud.clock import FASTEST
 from include.localcloud.cloud import LocalCloud
+from include.localcloud.reset import ForeignFolderError, reset
 from include.localcloud.state import StateInUseError
 
 
@@ -27,19 +29,40 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--state", type=Path, required=True, help="folder that keeps everything over a restart"
     )
     parser.add_argument(
+        "--clock-scale", type=_scale, help="how many times as fast its time passes (as stored, else 1)"
+    )
+    parser.add_argument("--reset", action="store_true", help="forget everything that the folder holds first")
+    parser.add_argument(
+        "--coarse-metrics",
+        action="store_true",
+        help="keep metric values in buckets a tenth wide instead of exactly",
+    )
+    parser.add_argument(
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="(%(default)s)"
     )
     return parser.parse_args(argv)
 
 
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not 0 < scale <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text} is no scale; it must be above 0 and at most {FASTEST:.0f}")
+    return scale
+
+
 async def serve(options: argparse.Namespace) -> int:
     """Serve until a signal comes; return the exit status."""
     try:
-        cloud = LocalCloud(options.state)
-    except StateInUseError as error:
+        if options.reset:
+            reset(options.state)
+        cloud = LocalCloud(options.state, clock_scale=options.clock_scale)
+    except (StateInUseError, ForeignFolderError) as error:
         print(error, file=sys.stderr)
         return 2
     cloud.gateway.read_sources(cloud.objects)
+    cloud.faults.data_plane = cloud.gateway
+    cloud.metrics.coarse = options.coarse_metrics
+    cloud.metrics.keep(options.state / "metrics")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,6 +80,7 @@ async def serve(options: argparse.Namespace) -> int:
         await stop.wait()
     finally:
         await cloud.close()
+        cloud.metrics.close()
     return 0
 
 

@@ -1,19 +1,31 @@
 """The local cloud's own time: every date it writes, publishes or sends comes from here."""
 
 import asyncio
+import json
+import os
 import time
+from pathlib import Path
+
+FASTEST = 1e6
 
 
 class Clock:
-    """Time that passes `scale` times as fast as the machine's, starting together with it."""
+    """Time that passes `scale` times as fast as the machine's, starting together with it.
 
-    def __init__(self, scale: float = 1.0) -> None:
-        if not scale > 0:
-            raise ValueError(f"the clock's scale is {scale}; it must be above 0")
-        self._scale = scale
-        self._epoch_start = time.time()
-        self._machine_start = self._epoch_start
+    With a file it goes on there after a restart: at the stored scale, as if it had never been off, and never back.
+    """
+
+    def __init__(self, scale: float | None = None, file: Path | None = None) -> None:
+        self._scale = 1.0
+        self._epoch_start = self._machine_start = time.time()
+        self._file = file
         self._sleepers: set[asyncio.Future[None]] = set()
+        if file is not None and file.exists():
+            stored = json.loads(file.read_text())
+            self._scale = stored["scale"]
+            self._epoch_start, self._machine_start = stored["epoch_start"], stored["machine_start"]
+        if scale is not None:
+            self.scale = scale
 
     @property
     def scale(self) -> float:
@@ -22,17 +34,19 @@ class Clock:
 
     @scale.setter
     def scale(self, scale: float) -> None:
-        if not scale > 0:
-            raise ValueError(f"the clock's scale is {scale}; it must be above 0")
-        self._epoch_start, self._machine_start = self.now(), time.time()
+        if not 0 < scale <= FASTEST:
+            raise ValueError(f"the clock's scale is {scale}; it must be above 0 and at most {FASTEST:.0f}")
+        machine = time.time()
+        self._epoch_start, self._machine_start = self._at(machine), machine
         self._scale = scale
+        self._store()
         for sleeper in self._sleepers:  # each works out anew how long it still has to wait
             if not sleeper.done():
                 sleeper.set_result(None)
 
     def now(self) -> float:
         """Return the epoch seconds of this clock."""
-        return self._epoch_start + (time.time() - self._machine_start) * self._scale
+        return self._at(time.time())
 
     def monotonic(self) -> float:
         """Return seconds that never go back, unscaled: for measuring how long real work took."""
@@ -50,3 +64,18 @@ class Clock:
                 self._sleepers.discard(sleeper)
             if self.now() >= deadline:
                 return
+
+    def _at(self, machine: float) -> float:
+        return self._epoch_start + (machine - self._machine_start) * self._scale
+
+    def _store(self) -> None:
+        if self._file is None:
+            return
+        partial = self._file.with_suffix(".partial")
+        kept = {
+            "scale": self._scale,
+            "epoch_start": self._epoch_start,
+            "machine_start": self._machine_start,
+        }
+        partial.write_text(json.dumps(kept))
+        os.replace(partial, self._file)

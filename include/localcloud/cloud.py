@@ -35,9 +35,9 @@ class _Captures:
 class LocalCloud:
     """One local cloud on one port with one state folder; raises StateInUseError when another has the folder."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, *, clock_scale: float | None = None) -> None:
         self._lock = claim(folder)
-        self.clock = clock or Clock()
+        self.clock = clock or Clock(clock_scale, folder / "clock.json")
         self.objects = ObjectStore(folder / "s3", self.clock)
         self.metrics = MetricStore(self.clock)
         self.faults = Faults(set_metric_fault=self.metrics.set_fault)
@@ -63,7 +63,7 @@ class LocalCloud:
             gateway=self.gateway,
             services=self.services,
             s3=S3Service(self.objects, self.gateway.flush, self.faults),
-            local=LocalApi(self.faults, self._state),
+            local=LocalApi(self.faults, self._state, self.clock),
             others=self._moto,
             faults=self.faults,
             clock=self.clock,

@@ -56,5 +56,6 @@ DIFFERENCES = (
     "A fleet that does not come back after a restart of the local cloud fails its endpoint.",
     "Buckets have no versions, policies, encryption settings or life cycles; CRC-32C and CRC-64/NVME checksums are "
     "kept and returned, not verified.",
-    "Services other than SageMaker, its runtime, CloudWatch and S3 come from moto and are forgotten at a restart.",
+    "Services other than SageMaker, its runtime, CloudWatch and S3 come from moto, keep the machine's time and are "
+    "forgotten at a restart.",
 )

@@ -137,7 +137,7 @@ class ControlPlane:
             faults=self.faults,
         )
         self.s3 = S3Service(self.store, self.runtime.flush, self.faults)
-        self.local = LocalApi(self.faults, dict)
+        self.local = LocalApi(self.faults, dict, self.clock)
         self.front = Front(
             gateway=self.runtime,
             services=[Service.of(SAGEMAKER, self.sagemaker.parts)],
