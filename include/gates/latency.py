@@ -283,12 +283,12 @@ def _exceedances(gate: LatencyGate, table: Table, noise: Noise) -> Floats | None
     if not used.any():
         return None
     counts = {v: np.where(used, requests[v], 0.0) for v in VARIANTS}
-    total = {v: float(counts[v].sum()) for v in VARIANTS}
-    spread = spread_between(fixed, share) or NARROW_SPREAD
+    total = counts["production"] + counts["shadow"]
+    # From the period's own requests alone, so that a curve once seen never changes.
     phi = noise.design_effect(
-        exceedances=(total["production"] + total["shadow"]) * (1 - share) / int(used.sum()),
-        shadow_share=total["shadow"] / (total["production"] + total["shadow"]),
-        log_hazard=log_hazard(share=share, spread=spread),
+        exceedances=total * (1 - share),
+        shadow_share=counts["shadow"] / np.maximum(total, 1.0),
+        log_hazard=log_hazard(share=share, spread=spread_between(fixed, share) or NARROW_SPREAD),
     )
     return exceedance_log_e(
         shadow_over=np.where(used, over["shadow"], 0.0),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +31,19 @@ class Noise:
         """The factor by which autocorrelation multiplies the variance of a long mean, at least 1."""
         return max(1.0, (1 + self.autocorrelation) / (1 - self.autocorrelation))
 
-    def design_effect(self, *, exceedances: float, shadow_share: float, log_hazard: float) -> float:
-        """Return the overdispersion of exceedance counts that this jitter causes, at least 1.
+    def design_effect(
+        self, *, exceedances: ArrayLike, shadow_share: ArrayLike, log_hazard: float
+    ) -> NDArray[np.float64]:
+        """Return the overdispersion of exceedance counts that this jitter causes, at least 1, for each period.
 
-        `exceedances` is the number of both variants a period, `shadow_share` the shadow's part of them,
+        `exceedances` is the number expected of both variants in a period, `shadow_share` the shadow's part of the requests,
         `log_hazard` how fast the log of their number falls with the log of the latency. Jitter of each variant
         moves the log odds with variance 2 h^2 tau^2 (times its memory); against the binomial variance that is
         1 + N theta (1 - theta) h^2 2 tau^2.
         """
-        binomial = exceedances * shadow_share * (1 - shadow_share)
-        return float(1 + binomial * log_hazard**2 * 2 * self.jitter_sd**2 * self.memory)
+        n, share = np.asarray(exceedances, dtype=np.float64), np.asarray(shadow_share, dtype=np.float64)
+        variance = 2 * log_hazard**2 * self.jitter_sd**2 * self.memory
+        return np.asarray(1 + n * share * (1 - share) * variance, dtype=np.float64)
 
 
 PRIOR = Noise(

@@ -27,7 +27,7 @@ def exceedance_log_e(
     shadow_requests: ArrayLike,
     production_requests: ArrayLike,
     rate_ratio: float = 1.0,
-    phi: float = 1.0,
+    phi: ArrayLike = 1.0,
 ) -> NDArray[np.float64]:
     """Return, after each period, the log e-process against "the shadow is at most the margin slower".
 
@@ -35,9 +35,10 @@ def exceedance_log_e(
     requests of production above q0, and all requests of each; q0 was fixed before the window. If shadow
     latencies are stochastically at most (1 + margin) times production's, an exceedance is the shadow's with
     probability at most theta0 = r s / (1 + r s) with the period's own s, whatever load and time of day do to
-    both (Lindon & Malek 2022, arXiv 2011.03567). Mixed over `ODDS`; `phi` >= 1 tempers for jitter that one
-    variant has alone (1 + N h^2 tau^2 / 2 with N exceedances a period, h their log hazard, tau the long-run
-    sd of that jitter). A period in which either variant served nothing says nothing.
+    both (Lindon & Malek 2022, arXiv 2011.03567). Mixed over `ODDS`; `phi` >= 1, one number or one per
+    period, tempers for jitter that one variant has alone (1 + N h^2 tau^2 / 2 with N exceedances of both expected
+    in the period, h their log hazard, tau the long-run sd of that jitter); it must not depend on whose they were
+    or on a later period. A period in which either variant served nothing says nothing.
     """
     a, b, ns, n_p = (
         np.asarray(v, dtype=np.float64)
@@ -49,13 +50,14 @@ def exceedance_log_e(
         raise ValueError("a count is negative or not finite; drop that period")
     if (a > ns).any() or (b > n_p).any():
         raise ValueError("a period has more exceedances than requests")
-    if not (np.isfinite(phi) and phi >= 1):
-        raise ValueError(f"phi is {phi}; a design effect is finite and at least 1")
+    phis = np.broadcast_to(np.asarray(phi, dtype=np.float64), a.shape)
+    if not (np.isfinite(phis).all() and (phis >= 1).all()):
+        raise ValueError(f"phi is {phi!r}; a design effect is finite and at least 1")
     used = (ns > 0) & (n_p > 0)
     s = np.where(used, ns, 1.0) / np.where(used, n_p, 1.0) * rate_ratio
     theta0 = (s / (1 + s))[:, None]
     odds = s[:, None] * np.array(ODDS)
     theta1 = odds / (1 + odds)
     gain = xlogy(a[:, None], theta1 / theta0) + xlogy(b[:, None], (1 - theta1) / (1 - theta0))
-    paths = np.cumsum(np.where(used[:, None], gain, 0.0), axis=0) / phi
+    paths = np.cumsum(np.where(used[:, None], gain / phis[:, None], 0.0), axis=0)
     return np.asarray(logsumexp(paths, axis=1) - np.log(len(ODDS)), dtype=np.float64)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from include.rollout.gate import (
     MinSampleGate,
     Severity,
 )
+from tests.soak.world.endpoint import World, windows
+from tests.soak.world.trial import until
 
 POLICY = GatePolicy(rules=(CompletenessGate(), MinSampleGate(), ErrorRateGate(absolute=0.005)))
 
@@ -78,3 +81,13 @@ def test_the_contradiction_names_only_gates_whose_own_evidence_holds_up(measured
 def test_the_bar_is_one_over_the_abort_alpha(measured, alpha):
     policy = POLICY.model_copy(update={"abort_alpha": alpha})
     assert look(measured([1], [1]), policy).bar == pytest.approx(np.log(1 / alpha))
+
+
+def test_what_a_look_saw_never_changes_when_evidence_is_added():
+    world = replace(World(), periods=12, missing=0.2, ratio=1.08, sampling=0.7)
+    policy = GatePolicy()
+    for evidence in windows(world, seed=35, runs=3):
+        whole = look(evidence, policy)
+        for periods in range(1, 12):
+            early = look(until(evidence, periods), policy)
+            assert early.curve == pytest.approx(whole.curve[:periods], abs=1e-9)
