@@ -1,17 +1,51 @@
-"""Faults that a test asks for: errors of control-plane calls, slow transitions, metrics that stay away."""
+"""Faults that a test asks for: errors of calls, slow transitions, metrics that stay away, instances that misbehave."""
 
 import dataclasses
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from include.localcloud.protocol import AwsError
+from include.localcloud.runtime.disturbance import (
+    Delay,
+    Disturbance,
+    Disturbances,
+    cold_start,
+    constant,
+    heavy_tail,
+    ramp,
+)
 
-_FIELDS = {"operation", "code", "status", "message", "times", "after", "delay", "endpoint", "metrics"}
+_INSTANCES = {"endpoint", "variant"}
+_KINDS: Mapping[str, set[str]] = {  # the field that tells what a fault is -> the fields beside it
+    "operation": {"code", "status", "message", "times", "after"},
+    "delay": {"endpoint"},
+    "metrics": {"endpoint", "seconds", "share"},
+    "latency": _INSTANCES | {"ms", "seconds", "shape"},
+    "errors": _INSTANCES | {"status"},
+    "wrong": _INSTANCES,
+    "crash": _INSTANCES,
+}
+_METRICS = {"drop": "", "delay": "seconds", "gaps": "share"}  # kind -> the field with its amount
+_LATENCIES = {
+    "constant": {"ms"},
+    "heavy_tail": {"ms", "shape"},
+    "ramp": {"ms", "seconds"},
+    "cold_start": {"ms", "seconds"},
+}
 
 
 class FaultError(ValueError):
     """A fault that cannot be: one sentence that says why."""
+
+
+class DataPlane(Protocol):
+    """What serves: the gateway."""
+
+    disturbances: Disturbances
+
+    def crash(self, endpoint: str, variant: str, count: int) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,47 +68,54 @@ class Faults:
     delays: dict[str | None, float] = field(
         default_factory=dict
     )  # seconds by endpoint; None is every endpoint
-    dropped_metrics: set[str | None] = field(default_factory=set)  # endpoints; None is every endpoint
-    set_metric_fault: Callable[[str | None, str | None], None] = lambda endpoint, fault: None
+    # (endpoint, None for every one; kind) -> its amount: seconds of a delay, share of a gap
+    metrics: dict[tuple[str | None, str], float] = field(default_factory=dict)
+    set_metric_fault: Callable[..., None] = lambda endpoint, fault, amount=0.0: None
+    data_plane: DataPlane | None = None
 
     def add(self, wanted: dict[str, Any]) -> None:
         """Put the fault in force; raise FaultError for one that makes no sense.
 
         Forms: {"operation", "code", "status": 400, "message": "", "times": 1 | null, "after": 0};
-        {"delay": seconds, "endpoint": name?}; {"metrics": "drop", "endpoint": name?}.
+        {"delay": seconds, "endpoint"?}; {"metrics": "drop" | "delay" | "gaps", "seconds" | "share", "endpoint"?};
+        {"latency": "constant" | "heavy_tail" | "ramp" | "cold_start", "ms", "shape" | "seconds"},
+        {"errors": share, "status": 500} and {"wrong": share}, each with "endpoint"? and "variant"?;
+        {"crash": instances, "endpoint", "variant"}, which happens once, now.
         """
-        unknown = wanted.keys() - _FIELDS
-        if unknown:
-            raise FaultError(f"a fault has no field {sorted(unknown)}; known are {sorted(_FIELDS)}")
-        if "operation" in wanted:
-            self.calls.append(_call_fault(wanted))
-        elif "delay" in wanted:
-            delay = wanted["delay"]
-            if isinstance(delay, bool) or not isinstance(delay, int | float) or delay < 0:
-                raise FaultError(f"delay is {delay!r}; it must be 0 or more seconds")
-            self.delays[wanted.get("endpoint")] = float(delay)
-        elif "metrics" in wanted:
-            if wanted["metrics"] != "drop":
-                raise FaultError(f"metrics is {wanted['metrics']!r}; allowed is 'drop'")
-            self.dropped_metrics.add(wanted.get("endpoint"))
-            self.set_metric_fault(wanted.get("endpoint"), "drop")
-        else:
-            raise FaultError("a fault needs one of the fields operation, delay or metrics")
+        match _kind(wanted):
+            case "operation":
+                self.calls.append(_call_fault(wanted))
+            case "delay":
+                seconds = _amount(wanted, "delay", 0.0)
+                self.delays[wanted.get("endpoint")] = seconds
+            case "metrics":
+                self._add_metric_fault(wanted)
+            case "crash":
+                self._crash(wanted)
+            case _:
+                self._instances().disturbances.in_force.append(_disturbance(wanted))
 
     def clear(self) -> None:
         """Take every fault back."""
         self.calls.clear()
         self.delays.clear()
-        for endpoint in self.dropped_metrics:
+        for endpoint in {endpoint for endpoint, _ in self.metrics}:
             self.set_metric_fault(endpoint, None)
-        self.dropped_metrics.clear()
+        self.metrics.clear()
+        if self.data_plane is not None:
+            self.data_plane.disturbances.in_force.clear()
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the faults in force, each in the form that `add` takes."""
+        disturbances = self.data_plane.disturbances.in_force if self.data_plane is not None else []
         return [
             *(dataclasses.asdict(fault) for fault in self.calls),
             *({"delay": seconds, "endpoint": endpoint} for endpoint, seconds in self.delays.items()),
-            *({"metrics": "drop", "endpoint": endpoint} for endpoint in self.dropped_metrics),
+            *(
+                {"metrics": kind, "endpoint": endpoint} | ({_METRICS[kind]: amount} if _METRICS[kind] else {})
+                for (endpoint, kind), amount in self.metrics.items()
+            ),
+            *(dict(disturbance.shown) for disturbance in disturbances),
         ]
 
     def raise_for(self, operation: str) -> None:
@@ -94,6 +135,103 @@ class Faults:
     def delay(self, endpoint: str) -> float:
         """Return the seconds by which the endpoint's next transition is held up."""
         return self.delays.get(endpoint, self.delays.get(None, 0.0))
+
+    def _add_metric_fault(self, wanted: dict[str, Any]) -> None:
+        kind = wanted["metrics"]
+        if not isinstance(kind, str) or kind not in _METRICS:
+            allowed = ", ".join(repr(each) for each in _METRICS)
+            raise FaultError(f"metrics is {kind!r}; allowed are {allowed}")
+        name = _METRICS[kind]
+        _only(wanted, {name} if name else set(), {"seconds", "share"}, f"metrics fault {kind}")
+        amount = _amount(wanted, name, 0.0, 1.0 if name == "share" else 86400.0) if name else 0.0
+        self.metrics[wanted.get("endpoint"), kind] = amount
+        self.set_metric_fault(wanted.get("endpoint"), kind, amount)
+
+    def _crash(self, wanted: dict[str, Any]) -> None:
+        count = wanted["crash"]
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise FaultError(f"crash is {count!r}; it must be 1 or more instances")
+        if not wanted.get("endpoint") or not wanted.get("variant"):
+            raise FaultError("a crash needs an endpoint and a variant")
+        try:
+            self._instances().crash(wanted["endpoint"], wanted["variant"], count)
+        except KeyError as error:
+            raise FaultError(
+                f"there is no {error.args[0]!r} serving now; name an endpoint and one of its variants"
+            ) from error
+
+    def _instances(self) -> DataPlane:
+        if self.data_plane is None:
+            raise FaultError("nothing serves here; faults of instances need the runtime")
+        return self.data_plane
+
+
+def _kind(wanted: dict[str, Any]) -> str:
+    """Return which fault it is; raise FaultError for none, several, or fields that do not belong to it."""
+    fields = set(_KINDS).union(*_KINDS.values())
+    if unknown := wanted.keys() - fields:
+        raise FaultError(f"a fault has no field {sorted(unknown)}; known are {sorted(fields)}")
+    kinds = [kind for kind in _KINDS if kind in wanted]
+    if len(kinds) != 1:
+        found = f"{' and '.join(kinds)} are given" if kinds else "none is given"
+        raise FaultError(f"a fault needs one of the fields {', '.join(_KINDS)}; {found}")
+    (kind,) = kinds
+    if foreign := wanted.keys() - {kind} - _KINDS[kind]:
+        raise FaultError(f"a fault with {kind} has no field {sorted(foreign)}; it has {sorted(_KINDS[kind])}")
+    for name in _INSTANCES:
+        if wanted.get(name) is not None and not isinstance(wanted[name], str):
+            raise FaultError(f"{name} is {wanted[name]!r}; it must be a name")
+    return kind
+
+
+def _disturbance(wanted: dict[str, Any]) -> Disturbance:
+    delay: Delay | None = None
+    status = wanted.get("status", 500)
+    if "latency" in wanted:
+        delay = _delay(wanted)
+    if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
+        raise FaultError(f"status is {status!r}; it must be an HTTP error status")
+    return Disturbance(
+        shown=dict(wanted),
+        endpoint=wanted.get("endpoint") or "",
+        variant=wanted.get("variant") or "",
+        since=time.monotonic(),
+        delay=delay,
+        error_share=_amount(wanted, "errors", 0.0, 1.0) if "errors" in wanted else 0.0,
+        error_status=status,
+        wrong_share=_amount(wanted, "wrong", 0.0, 1.0) if "wrong" in wanted else 0.0,
+    )
+
+
+def _delay(wanted: dict[str, Any]) -> Delay:
+    kind = wanted["latency"]
+    if not isinstance(kind, str) or kind not in _LATENCIES:
+        raise FaultError(f"latency is {kind!r}; allowed are {', '.join(map(repr, _LATENCIES))}")
+    _only(wanted, _LATENCIES[kind], {"ms", "seconds", "shape"}, f"latency fault {kind}")
+    milliseconds = _amount(wanted, "ms", 0.0, 60_000.0)
+    match kind:
+        case "heavy_tail":
+            return heavy_tail(milliseconds, _amount(wanted, "shape", 0.1, 100.0))
+        case "ramp":
+            return ramp(milliseconds, _amount(wanted, "seconds", 0.1, 86400.0))
+        case "cold_start":
+            return cold_start(milliseconds, _amount(wanted, "seconds", 0.1, 86400.0))
+    return constant(milliseconds)
+
+
+def _only(wanted: dict[str, Any], needed: set[str], possible: set[str], what: str) -> None:
+    if missing := needed - wanted.keys():
+        raise FaultError(f"a {what} needs {sorted(missing)}")
+    if foreign := (possible - needed) & wanted.keys():
+        raise FaultError(f"a {what} has no {sorted(foreign)}; it has {sorted(needed)}")
+
+
+def _amount(wanted: dict[str, Any], name: str, least: float, most: float = 1e9) -> float:
+    value = wanted[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        upper = f"between {least:g} and {most:g}" if most < 1e9 else f"{least:g} or more"
+        raise FaultError(f"{name} is {value!r}; it must be a number {upper}")
+    return float(value)
 
 
 def _call_fault(wanted: dict[str, Any]) -> CallFault:

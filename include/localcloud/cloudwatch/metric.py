@@ -2,11 +2,20 @@
 
 import datetime
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from include.localcloud.cloudwatch.store import Dimensions, Key
-
+Dimensions = tuple[tuple[str, str], ...]  # sorted by name
 SHORT_PERIODS = (1, 5, 10, 20, 30)  # seconds; longer ones are multiples of a minute
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """What tells one metric from another."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
 
 
 def dimensions(listed: Iterable[Mapping[str, Any]]) -> Dimensions:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from include.localcloud.cloudwatch.metric import dimensions
+from include.localcloud.cloudwatch.metric import Key, dimensions
 from include.localcloud.cloudwatch.refusal import invalid_combination, invalid_value, missing
 from include.localcloud.cloudwatch.samples import Samples
-from include.localcloud.cloudwatch.store import Key, MetricStore
+from include.localcloud.cloudwatch.store import MetricStore
 
 _MOST_DATA = 1000  # metrics in one call
 _MOST_VALUES = 150  # distinct values of one metric

@@ -33,7 +33,9 @@ class InvocationRecorder:
         frequency: int,
         clock: Clock,
         publish: Callable[["InvocationRecorder", Period], None],
+        instance: str = "",
     ) -> None:
+        self.instance = instance  # "" for all of the variant's
         self.endpoint, self.variant, self.config = endpoint, variant, config
         self.frequency = frequency  # seconds
         self.closed = False  # nobody records any more; what is open is still published when it is over

@@ -56,6 +56,23 @@ class Samples:
         summaries = tuple(summary for part in parts for summary in part.summaries)
         return cls(distinct, _weights(where, weights, len(distinct)), summaries)
 
+    def bucketed(self, ratio: float) -> "Samples":
+        """Return the samples with the values of each bucket, `ratio` wide, replaced by their mean.
+
+        Sum and SampleCount stay; Minimum, Maximum and percentiles move within their buckets.
+        """
+        if len(self.values) < 2:
+            return self
+        magnitude = np.abs(self.values)
+        steps = np.round(np.log(np.where(magnitude > 0, magnitude, 1.0)) / math.log(ratio))
+        buckets = np.stack((np.sign(self.values), np.where(magnitude > 0, steps, 0.0)), axis=1)
+        _, where = np.unique(buckets, axis=0, return_inverse=True)
+        where = where.reshape(-1)
+        counts = np.bincount(where, weights=self.counts).astype(np.float64)
+        means = np.bincount(where, weights=self.counts * self.values) / counts
+        order = np.argsort(means)
+        return Samples(means[order], counts[order], self.summaries)
+
     @property
     def count(self) -> float:
         """SampleCount."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.localcloud.clock import Clock
-from include.localcloud.cloudwatch.metric import aligned, is_period, key, moment
+from include.localcloud.cloudwatch.metric import Dimensions, aligned, is_period, key, moment
 from include.localcloud.cloudwatch.publishing import publish
 from include.localcloud.cloudwatch.query import get_metric_data
 from include.localcloud.cloudwatch.refusal import invalid_combination, invalid_value, missing
 from include.localcloud.cloudwatch.statistic import Reading, UnknownStatisticError, statistic
-from include.localcloud.cloudwatch.store import Dimensions, MetricStore
+from include.localcloud.cloudwatch.store import MetricStore
 from include.localcloud.protocol import AwsError
 
 _MOST_POINTS = 1440  # of one GetMetricStatistics call

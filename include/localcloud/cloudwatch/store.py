@@ -1,17 +1,22 @@
-"""All metrics in memory: exact samples per series and period, visible once published."""
+"""All metrics in memory: exact samples per series and period, visible once published, and on disk if asked."""
 
 import bisect
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 from include.localcloud.clock import Clock
+from include.localcloud.cloudwatch.interference import Interference
+from include.localcloud.cloudwatch.journal import Entry, Journal
+from include.localcloud.cloudwatch.metric import Dimensions, Key
 from include.localcloud.cloudwatch.recorder import InvocationRecorder, Period
 from include.localcloud.cloudwatch.samples import Samples
 
-_log = logging.getLogger(__name__)
+__all__ = ["Dimensions", "Key", "MetricStore"]
 
-Dimensions = tuple[tuple[str, str], ...]  # sorted by name
+_log = logging.getLogger(__name__)
 
 INVOCATIONS = "AWS/SageMaker"
 UTILISATION = "/aws/sagemaker/Endpoints"
@@ -21,15 +26,7 @@ _ROLL_UPS = ((3 * 3600, 60), (15 * 86400, 300), (63 * 86400, 3600))
 _OLDEST = 455 * 86400  # seconds
 _ROLL_UP_EVERY = 60.0  # seconds
 _MOST_VALUES = 8_000_000  # distinct values held, 16 bytes each; the oldest periods go first
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """What tells one metric from another."""
-
-    namespace: str
-    name: str
-    dimensions: Dimensions
+_COARSE = 1.1  # the width of a coarse store's buckets
 
 
 @dataclass(slots=True)
@@ -55,16 +52,41 @@ class MetricStore:
         self._clock = clock
         self._series: dict[Key, _Series] = {}
         self._recorders: list[InvocationRecorder] = []
-        self._faults: dict[str | None, str] = {}
+        self._interference = Interference()
         self._rolled_up = clock.now()
         self._values_held = 0
+        self._journal: Journal | None = None
+        self.coarse = False  # keep values in buckets a tenth wide, as a store without room for each would
 
-    def recorder(self, *, endpoint: str, variant: str, config: str, frequency: int) -> InvocationRecorder:
-        """Return what collects the invocation metrics of one variant, every `frequency` seconds."""
+    def keep(self, folder: Path) -> None:
+        """Take up what this folder holds from earlier, and keep there what is published from now on."""
+        journal = Journal(folder)
+        for entry in journal.entries():
+            self._add(entry)
+        self._journal = journal
+        self._roll_up(self._clock.now())
+
+    def close(self) -> None:
+        """Publish what is still open, as a restart would otherwise lose it, and keep nothing more."""
+        for recorder in self._recorders:
+            recorder.settle(float("inf"))
+        self._interference.release(float("inf"))
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def recorder(
+        self, *, endpoint: str, variant: str, config: str, frequency: int, instance: str = ""
+    ) -> InvocationRecorder:
+        """Return what collects the invocation metrics of one variant, or of one instance of it.
+
+        They are published every `frequency` seconds.
+        """
         recorder = InvocationRecorder(
             endpoint=endpoint,
             variant=variant,
             config=config,
+            instance=instance,
             frequency=frequency,
             clock=self._clock,
             publish=self._publish,
@@ -72,15 +94,10 @@ class MetricStore:
         self._recorders.append(recorder)
         return recorder
 
-    def set_fault(self, endpoint: str | None, fault: str | None) -> None:
-        """Lose ("drop") or publish (None) from now on what an endpoint's variants do; None is every endpoint."""
-        if fault not in {None, "drop"}:
-            raise ValueError(f"the metric fault is {fault!r}; allowed are 'drop' and None")
+    def set_fault(self, endpoint: str | None, fault: str | None, amount: float = 0.0) -> None:
+        """Put a fault of an endpoint's metrics in force, or take them back (None); see `Interference.set`."""
         self.settle()
-        if fault is None:
-            self._faults.pop(endpoint, None)
-        else:
-            self._faults[endpoint] = fault
+        self._interference.set(endpoint, fault, amount)
 
     def settle(self) -> None:
         """Publish every invocation period that is over; merge and drop what is old."""
@@ -88,24 +105,47 @@ class MetricStore:
         for recorder in self._recorders:
             recorder.settle(now)
         self._recorders = [each for each in self._recorders if not (each.closed and each.empty)]
+        self._interference.release(now)
         if now - self._rolled_up >= _ROLL_UP_EVERY:
             self._roll_up(now)
 
-    def put(self, key: Key, *, timestamp: float, resolution: int, unit: str, samples: Samples) -> None:
-        """Add samples to the period of `resolution` seconds that holds `timestamp` (epoch seconds)."""
+    def put(self, *keys: Key, timestamp: float, resolution: int, unit: str, samples: Samples) -> None:
+        """Add samples to the period of `resolution` seconds that holds `timestamp`, for each of the metrics.
+
+        `timestamp` is in epoch seconds.
+        """
+        if self.coarse:
+            samples = samples.bucketed(_COARSE)
         start = int(timestamp // resolution) * resolution
-        self._series.setdefault(key, _Series()).add(start, unit, samples)
-        self._values_held += len(samples.values)
-        if self._values_held > _MOST_VALUES:
-            self._drop_oldest()
+        entry = Entry(keys=keys, start=start, unit=unit, samples=samples)
+        if self._journal is not None:
+            self._journal.append(entry)
+        self._add(entry)
 
     def publish_utilisation(
-        self, *, endpoint: str, variant: str, metric: str, start: int, frequency: int, samples: Samples
+        self,
+        *,
+        endpoint: str,
+        variant: str,
+        metric: str,
+        start: int,
+        frequency: int,
+        samples: Samples,
+        instance: str = "",
     ) -> None:
-        """Add a finished period of one variant's CPU, memory or disk readings, in percent."""
-        if not self._loses(endpoint):
-            key = Key(UTILISATION, metric, (("EndpointName", endpoint), ("VariantName", variant)))
-            self.put(key, timestamp=start, resolution=frequency, unit="Percent", samples=samples)
+        """Add a finished period of CPU, memory or disk readings, in percent, of a variant or one instance."""
+        dimensions = _dimensions(endpoint, variant, instance)
+        put = partial(
+            self.put,
+            Key(UTILISATION, metric, dimensions),
+            timestamp=start,
+            resolution=frequency,
+            unit="Percent",
+            samples=samples,
+        )
+        self._interference.pass_on(
+            endpoint=endpoint, variant=variant, start=start, now=self._clock.now(), publish=put
+        )
 
     def read(self, key: Key, *, start: float, end: float, period: int, unit: str = "") -> dict[int, Samples]:
         """Return samples by period start for start <= time < end, ascending; periods without any are absent.
@@ -136,30 +176,47 @@ class MetricStore:
             if series.starts and series.starts[-1] >= since:
                 yield key
 
-    def _loses(self, endpoint: str) -> bool:
-        return None in self._faults or endpoint in self._faults
+    def _add(self, entry: Entry) -> None:
+        for key in entry.keys:
+            self._series.setdefault(key, _Series()).add(entry.start, entry.unit, entry.samples)
+            self._values_held += len(entry.samples.values)
+        if self._values_held > _MOST_VALUES:
+            self._drop_oldest()
 
     def _publish(self, recorder: InvocationRecorder, period: Period) -> None:
-        if self._loses(recorder.endpoint):
-            return
+        self._interference.pass_on(
+            endpoint=recorder.endpoint,
+            variant=recorder.variant,
+            start=period.start,
+            now=self._clock.now(),
+            publish=partial(self._publish_now, recorder, period),
+        )
+
+    def _publish_now(self, recorder: InvocationRecorder, period: Period) -> None:
         requests = float(len(period.latency))
         shares = period.per_instance
-        published = (
+        published = [
             ("Invocations", "None", Samples.of([1.0], [requests])),
-            ("InvocationsPerInstance", "None", Samples.of(list(shares), [float(n) for n in shares.values()])),
             ("Invocation4XXErrors", "None", _of_share(period.client_errors, requests)),
             ("Invocation5XXErrors", "None", _of_share(period.server_errors, requests)),
             ("InvocationModelErrors", "None", _of_share(period.model_errors, requests)),
             ("ModelLatency", "Microseconds", Samples.of(period.latency)),
             ("OverheadLatency", "Microseconds", Samples.of(period.overhead)),
-        )
-        variant = (("EndpointName", recorder.endpoint), ("VariantName", recorder.variant))
-        for dimensions in (variant, (("EndpointConfigName", recorder.config), *variant)):
-            for name, unit, samples in published:
-                key = Key(INVOCATIONS, name, dimensions)
-                self.put(
-                    key, timestamp=period.start, resolution=recorder.frequency, unit=unit, samples=samples
-                )
+        ]
+        own = _dimensions(recorder.endpoint, recorder.variant, recorder.instance)
+        sets = [own]
+        if not recorder.instance:
+            sets.append((("EndpointConfigName", recorder.config), *own))
+            per_instance = Samples.of(list(shares), [float(n) for n in shares.values()])
+            published.append(("InvocationsPerInstance", "None", per_instance))
+        for name, unit, samples in published:
+            self.put(
+                *(Key(INVOCATIONS, name, dimensions) for dimensions in sets),
+                timestamp=period.start,
+                resolution=recorder.frequency,
+                unit=unit,
+                samples=samples,
+            )
 
     def _roll_up(self, now: float) -> None:
         self._rolled_up = now
@@ -187,6 +244,12 @@ class MetricStore:
             self._forget_points(self._series[key].pop(start))
             dropped += 1
         _log.warning("more than %d metric values: the %d oldest points are gone", _MOST_VALUES, dropped)
+
+
+def _dimensions(endpoint: str, variant: str, instance: str) -> Dimensions:
+    """Return a variant's dimensions, or those of enhanced metrics for one instance of it."""
+    own = (("EndpointName", endpoint), ("VariantName", variant))
+    return (own[0], ("InstanceId", instance), own[1]) if instance else own
 
 
 def _of_share(hits: int, requests: float) -> Samples:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from include.localcloud.cloudwatch.recorder import InvocationRecorder
+from include.localcloud.runtime.disturbance import Disturbances
 from include.localcloud.runtime.images import resolve
 from include.localcloud.runtime.instance import Instance
 from include.localcloud.runtime.mirror import Mirror
@@ -17,7 +18,7 @@ from include.localcloud.runtime.variant import Variant
 _POLL_SECONDS = 0.02
 
 NewWorkspace = Callable[[str, str], Workspace]  # endpoint, variant
-NewRecorder = Callable[[FleetPlan, str], InvocationRecorder]  # plan, variant
+NewRecorder = Callable[[FleetPlan, str, str], InvocationRecorder]  # plan, variant, instance or ""
 
 
 class Fleet:
@@ -31,14 +32,17 @@ class Fleet:
         recorders: NewRecorder,
         timeout: float,
         chance: random.Random,
+        disturbances: Disturbances | None = None,
     ) -> None:
         self.plan = plan
         self.in_flight = 0  # callers waiting for an answer
         self.retiring = False
-        variants = [Variant(variant, recorders(plan, variant.name)) for variant in plan.variants]
+        variants = [Variant(variant, recorders(plan, variant.name, "")) for variant in plan.variants]
         self.production = tuple(variant for variant in variants if not variant.plan.shadow)
         self.mirrors = tuple(Mirror(variant, timeout) for variant in variants if variant.plan.shadow)
+        self._recorders = recorders
         self._workspaces, self._chance = workspaces, chance
+        self._disturbances = disturbances
         self._serial = itertools.count(1)
         self._starting: set[Instance] = set()
 
@@ -150,7 +154,7 @@ class Fleet:
 
     def _instance(self, plan: VariantPlan) -> Instance:
         name = f"{self.plan.endpoint}/{plan.name}/{next(self._serial)}"
-        return Instance(
+        instance = Instance(
             name=name,
             image=resolve(plan.image),
             workspace=self._workspaces(self.plan.endpoint, plan.name),
@@ -158,7 +162,13 @@ class Fleet:
             environment=plan.environment,
             startup_timeout=plan.startup_timeout,
             source=plan.source,
+            endpoint=self.plan.endpoint,
+            variant=plan.name,
+            disturbances=self._disturbances,
         )
+        if self.plan.enhanced_metrics:
+            instance.recorder = self._recorders(self.plan, plan.name, instance.id)
+        return instance
 
 
 def _failure(variant: str, failures: list[BaseException]) -> BaseException:

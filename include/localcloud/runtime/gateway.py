@@ -16,7 +16,9 @@ from include.localcloud.http import Request, Response
 from include.localcloud.runtime.capture import CaptureWriter, Exchange, ObjectWriter
 from include.localcloud.runtime.connection import ExchangeError, Reply
 from include.localcloud.runtime.container.server import LATENCY_HEADER
+from include.localcloud.runtime.disturbance import Disturbances
 from include.localcloud.runtime.fleet import Fleet
+from include.localcloud.runtime.instance import Instance
 from include.localcloud.runtime.invocation import Invocation, read
 from include.localcloud.runtime.plan import FleetPlan
 from include.localcloud.runtime.process import STOP_SECONDS, Workspace
@@ -56,6 +58,7 @@ class Gateway:
         self._fleets: dict[str, Fleet] = {}
         self._alive: dict[Fleet, asyncio.Task[None] | None] = {}  # with what meters its processes
         self._chance = random.Random()
+        self.disturbances = Disturbances()
         self._serial = count(1)
         self._sources: Sources | None = None
         self._workdir = workdir.resolve()
@@ -80,6 +83,7 @@ class Gateway:
             recorders=self._recorder,
             timeout=MODEL_SECONDS,
             chance=self._chance,
+            disturbances=self.disturbances,
         )
         self._alive[fleet] = None
         try:
@@ -113,6 +117,16 @@ class Gateway:
     def remove(self, endpoint: str) -> Fleet | None:
         """Stop routing to the endpoint; return its fleet, which still has to be retired."""
         return self._fleets.pop(endpoint, None)
+
+    def crash(self, endpoint: str, variant: str, count: int) -> None:
+        """Kill `count` ready instances of the variant, each of which comes back; raise KeyError, ValueError."""
+        ready = [each for each in self._fleets[endpoint].variant(variant).instances if each.ready]
+        if count > len(ready):
+            raise ValueError(
+                f"crash is {count}; variant {variant} of {endpoint} has {len(ready)} ready instances"
+            )
+        for instance in ready[:count]:
+            instance.crash()
 
     def counts(self) -> dict[str, Any]:
         """Return, per endpoint, what its active fleet has served, mirrored and shed, with its instances."""
@@ -171,15 +185,15 @@ class Gateway:
             mirror.offer(
                 invocation.payload, partial(self._mirrored, fleet, mirror.variant, invocation, captured)
             )
-        if future is None:
+        if instance is None or future is None:
             raise unavailable()
         try:
             reply = await future
         except ExchangeError as error:
             lost = (self._clock.monotonic() - started) * 1e6
-            variant.account(status=0, latency=lost, whole=lost)
+            variant.account(instance, status=0, latency=lost, whole=lost)
             raise self._model_error(plan.endpoint, 0, str(error)) from error
-        self._account_for(variant, reply, started)
+        self._account_for(variant, instance, reply, started)
         if not 200 <= reply.status < 300:
             raise self._model_error(plan.endpoint, reply.status, reply.body.decode(errors="replace"))
         if captured:
@@ -198,6 +212,7 @@ class Gateway:
         variant: Variant,
         invocation: Invocation,
         captured: bool,
+        instance: Instance,
         started: float,
         future: asyncio.Future[Reply],
     ) -> None:
@@ -206,17 +221,18 @@ class Gateway:
             return
         if future.exception() is not None:
             lost = (self._clock.monotonic() - started) * 1e6
-            variant.account(status=0, latency=lost, whole=lost)
+            variant.account(instance, status=0, latency=lost, whole=lost)
             return
         reply = future.result()
-        self._account_for(variant, reply, started)
+        self._account_for(variant, instance, reply, started)
         if captured and 200 <= reply.status < 300:
             self._record(fleet, variant, invocation, reply)
 
-    def _account_for(self, variant: Variant, reply: Reply, started: float) -> None:
+    def _account_for(self, variant: Variant, instance: Instance, reply: Reply, started: float) -> None:
         whole = (self._clock.monotonic() - started) * 1e6
         timed = reply.headers.get(_LATENCY)
-        variant.account(status=reply.status, latency=float(timed) if timed else whole, whole=whole)
+        latency = float(timed) if timed else whole
+        variant.account(instance, status=reply.status, latency=latency, whole=whole)
 
     def _record(self, fleet: Fleet, variant: Variant, invocation: Invocation, reply: Reply) -> None:
         assert fleet.plan.capture is not None
@@ -246,9 +262,13 @@ class Gateway:
         await fleet.stop(grace)
         fleet.close()
 
-    def _recorder(self, plan: FleetPlan, variant: str) -> InvocationRecorder:
+    def _recorder(self, plan: FleetPlan, variant: str, instance: str) -> InvocationRecorder:
         return self._metrics.recorder(
-            endpoint=plan.endpoint, variant=variant, config=plan.config, frequency=plan.metrics_frequency
+            endpoint=plan.endpoint,
+            variant=variant,
+            config=plan.config,
+            frequency=plan.metrics_frequency,
+            instance=instance,
         )
 
     def _workspace(self, endpoint: str, variant: str) -> Workspace:

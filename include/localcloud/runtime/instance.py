@@ -6,10 +6,13 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 
+from include.localcloud.cloudwatch.recorder import InvocationRecorder
 from include.localcloud.runtime import process
 from include.localcloud.runtime.connection import Connection, ExchangeError, Reply
+from include.localcloud.runtime.disturbance import Disturbances
 from include.localcloud.runtime.images import Image
 from include.localcloud.runtime.plan import StartupError
 from include.localcloud.runtime.process import Workspace
@@ -35,19 +38,31 @@ class Instance:
         environment: Mapping[str, str],
         startup_timeout: float,
         source: Path | None = None,
+        endpoint: str = "",
+        variant: str = "",
+        disturbances: Disturbances | None = None,
     ) -> None:
         self.name = name
         self.workspace = workspace
         self.outstanding = 0  # requests sent and not answered
         self.restarts = 0
         self.ready = False
+        self.recorder: InvocationRecorder | None = None  # of this instance alone, with enhanced metrics
         self._image, self._model_data, self._environment = image, model_data, environment
+        self._endpoint, self._variant = endpoint, variant
+        self._disturbances = disturbances or Disturbances()
+        self._ready_since = 0.0  # monotonic seconds
         self._startup_timeout, self._source = startup_timeout, source
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._stopping = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """What metrics call it: short, and never used again."""
+        return f"i-{blake2b(str(self.workspace.directory).encode(), digest_size=8).hexdigest()}"
 
     @property
     def pid(self) -> int | None:
@@ -66,6 +81,8 @@ class Instance:
     async def stop(self, grace: float = process.STOP_SECONDS) -> None:
         """Return when the process is gone and its private directory removed; waits for nothing it serves."""
         self._stopping.set()
+        if self.recorder is not None:
+            self.recorder.closed = True
         self.ready = False
         if self._process is not None:
             await process.stop(self._process, grace)
@@ -82,6 +99,11 @@ class Instance:
     def begin(self, payload: bytes, timeout: float) -> asyncio.Future[Reply]:
         """Send one request now; the future gives the Reply or raises ExchangeError."""
         self.outstanding += 1
+        if self._disturbances.in_force:
+            now = time.monotonic()
+            payload = self._disturbances.ordered(
+                self._endpoint, self._variant, payload, instance_age=now - self._ready_since, now=now
+            )
         future: asyncio.Future[Reply]
         if self._idle:
             future = self._idle.pop().send(payload, timeout)
@@ -89,6 +111,12 @@ class Instance:
             future = asyncio.ensure_future(self._connect_and_send(payload, timeout))
         future.add_done_callback(self._ended)
         return future
+
+    def crash(self) -> None:
+        """Kill the process, which is then started again; what it was serving fails."""
+        self.ready = False
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     def _ended(self, _future: asyncio.Future[Reply]) -> None:
         self.outstanding -= 1
@@ -143,6 +171,7 @@ class Instance:
             if time.monotonic() > deadline:
                 raise StartupError(f"it did not answer /ping with 200 within {self._startup_timeout:g} s")
             await asyncio.sleep(_POLL_SECONDS)
+        self._ready_since = time.monotonic()
         self.ready = not self._stopping.is_set()
 
     async def _answers_ping(self) -> bool:

@@ -16,7 +16,7 @@ CONCURRENCY = 64
 QUEUE = 256
 QUEUE_BYTES = 64 << 20  # of requests waiting, for the whole variant
 
-Finished = Callable[[float, asyncio.Future[Reply]], None]
+Finished = Callable[[Instance, float, asyncio.Future[Reply]], None]
 
 
 class Mirror:
@@ -35,7 +35,7 @@ class Mirror:
         return bool(self.in_flight or self._waiting)
 
     def offer(self, payload: bytes, finished: Finished) -> None:
-        """Send a copy now, later, or not at all; `finished` gets its start (monotonic s) and its future."""
+        """Send a copy now, later, or not at all; `finished` gets the instance, the start (monotonic s) and the future."""
         ready = self.variant.ready
         if not ready or (self.in_flight >= CONCURRENCY * ready and not self._has_room(payload, ready)):
             self.variant.shed += 1
@@ -58,11 +58,13 @@ class Mirror:
             return
         self.in_flight += 1
         future = instance.begin(payload, self._timeout)
-        future.add_done_callback(partial(self._done, time.monotonic(), finished))
+        future.add_done_callback(partial(self._done, instance, time.monotonic(), finished))
 
-    def _done(self, started: float, finished: Finished, future: asyncio.Future[Reply]) -> None:
+    def _done(
+        self, instance: Instance, started: float, finished: Finished, future: asyncio.Future[Reply]
+    ) -> None:
         self.in_flight -= 1
-        finished(started, future)
+        finished(instance, started, future)
         while self._waiting and self.in_flight < CONCURRENCY * max(1, self.variant.ready):
             payload, next_finished = self._waiting.popleft()
             self._waiting_bytes -= len(payload)

@@ -73,6 +73,7 @@ def directory_bytes(directory: Path) -> int:
 class _Readings:
     cpu: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
+    disk: list[float] = field(default_factory=list)
 
 
 class UsageMeter:
@@ -80,8 +81,8 @@ class UsageMeter:
 
     def __init__(self, fleet: Fleet, metrics: MetricStore, clock: Clock) -> None:
         self._fleet, self._metrics, self._clock = fleet, metrics, clock
-        self._frequency = fleet.plan.metrics_frequency
-        self._readings: dict[str, _Readings] = {}
+        self._frequency = fleet.plan.utilisation_frequency or fleet.plan.metrics_frequency
+        self._readings: dict[tuple[str, str], _Readings] = {}  # by variant and instance
         self._before: dict[int, tuple[float, float]] = {}  # pid -> (monotonic s, CPU s) at the last look
 
     async def run(self) -> None:
@@ -100,9 +101,8 @@ class UsageMeter:
         for variant in self._fleet.variants:
             capacity = Capacity.of(variant.plan.instance_type)
             for instance in variant.instances:
-                self._look_at(
-                    instance, self._readings.setdefault(variant.plan.name, _Readings()), capacity, before
-                )
+                readings = self._readings.setdefault((variant.plan.name, instance.id), _Readings())
+                self._look_at(instance, readings, capacity, before)
 
     def _look_at(
         self,
@@ -127,20 +127,34 @@ class UsageMeter:
         """Publish what was read, stamped with the period's start (epoch seconds), and begin anew."""
         readings, self._readings = self._readings, {}
         for variant in self._fleet.variants:
-            taken = readings.get(variant.plan.name, _Readings())
-            folders = [instance.workspace.directory for instance in variant.instances]
-            sizes = await asyncio.gather(*(asyncio.to_thread(directory_bytes, folder) for folder in folders))
-            disk = [100.0 * size / _VOLUME_BYTES for size in sizes]
-            for name, values in (("CPU", taken.cpu), ("Memory", taken.memory), ("Disk", disk)):
-                if values:
-                    self._metrics.publish_utilisation(
-                        endpoint=self._fleet.plan.endpoint,
-                        variant=variant.plan.name,
-                        metric=f"{name}Utilization",
-                        start=period,
-                        frequency=self._frequency,
-                        samples=Samples.of(values),
-                    )
+            name, instances = variant.plan.name, variant.instances
+            sizes = await asyncio.gather(
+                *(asyncio.to_thread(directory_bytes, each.workspace.directory) for each in instances)
+            )
+            for instance, size in zip(instances, sizes, strict=True):
+                taken = readings.setdefault((name, instance.id), _Readings())
+                taken.disk.append(100.0 * size / _VOLUME_BYTES)
+            own = {
+                instance: taken for (its_variant, instance), taken in readings.items() if its_variant == name
+            }
+            self._publish(name, "", period, list(own.values()))
+            if self._fleet.plan.enhanced_metrics:
+                for instance_id, taken in own.items():
+                    self._publish(name, instance_id, period, [taken])
+
+    def _publish(self, variant: str, instance: str, period: int, taken: list[_Readings]) -> None:
+        for name, kind in (("CPU", "cpu"), ("Memory", "memory"), ("Disk", "disk")):
+            values = [value for readings in taken for value in getattr(readings, kind)]
+            if values:
+                self._metrics.publish_utilisation(
+                    endpoint=self._fleet.plan.endpoint,
+                    variant=variant,
+                    metric=f"{name}Utilization",
+                    start=period,
+                    frequency=self._frequency,
+                    samples=Samples.of(values),
+                    instance=instance,
+                )
 
     def _period(self) -> int:
         return int(self._clock.now() // self._frequency) * self._frequency

@@ -27,14 +27,15 @@ class Variant:
         """How many instances serve now."""
         return sum(instance.ready for instance in self.instances)
 
-    def account(self, *, status: int, latency: float, whole: float) -> None:
+    def account(self, instance: Instance, *, status: int, latency: float, whole: float) -> None:
         """Count one finished request: status 0 is no answer, `latency` and `whole` in microseconds."""
         self.served += 1
         if not 200 <= status < 300:
             self.failed += 1
-        self.recorder.record(
-            status=status, latency=latency, overhead=max(0.0, whole - latency), instances=max(1, self.ready)
-        )
+        overhead = max(0.0, whole - latency)
+        self.recorder.record(status=status, latency=latency, overhead=overhead, instances=max(1, self.ready))
+        if instance.recorder is not None:
+            instance.recorder.record(status=status, latency=latency, overhead=overhead, instances=1)
 
     def pick(self) -> Instance | None:
         """Return the instance for the next request, or None when none is ready."""

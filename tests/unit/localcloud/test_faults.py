@@ -6,6 +6,7 @@ import pytest
 
 from include.localcloud.faults import FaultError, Faults
 from include.localcloud.protocol import AwsError
+from include.localcloud.runtime.disturbance import Disturbances
 
 
 def outcomes(faults: Faults, operation: str, calls: int) -> list[str]:
@@ -50,11 +51,66 @@ def test_delays_are_of_one_endpoint_or_of_all() -> None:
 
 
 def test_metric_faults_reach_the_store_and_are_taken_back() -> None:
-    calls: list[tuple[str | None, str | None]] = []
-    faults = Faults(set_metric_fault=lambda endpoint, fault: calls.append((endpoint, fault)))
+    calls: list[tuple[Any, ...]] = []
+    faults = Faults(set_metric_fault=lambda *asked: calls.append(asked))
     faults.add({"metrics": "drop", "endpoint": "e"})
+    faults.add({"metrics": "delay", "seconds": 90, "endpoint": "e"})
+    faults.add({"metrics": "gaps", "share": 0.25})
+    assert faults.shown() == [
+        {"metrics": "drop", "endpoint": "e"},
+        {"metrics": "delay", "seconds": 90.0, "endpoint": "e"},
+        {"metrics": "gaps", "share": 0.25, "endpoint": None},
+    ]
     faults.clear()
-    assert calls == [("e", "drop"), ("e", None)]
+    assert calls[:3] == [("e", "drop", 0.0), ("e", "delay", 90.0), (None, "gaps", 0.25)]
+    assert sorted(calls[3:], key=str) == [("e", None), (None, None)]
+
+
+class Plane:
+    """Notes who is to crash; knows one endpoint of one variant."""
+
+    def __init__(self) -> None:
+        self.disturbances = Disturbances()
+        self.crashed: list[tuple[str, str, int]] = []
+
+    def crash(self, endpoint: str, variant: str, count: int) -> None:
+        if endpoint != "e":
+            raise KeyError(endpoint)
+        self.crashed.append((endpoint, variant, count))
+
+
+def test_faults_of_instances_are_shown_as_asked_and_taken_back_together() -> None:
+    plane = Plane()
+    faults = Faults(data_plane=plane)
+    asked = [
+        {"latency": "constant", "ms": 20, "endpoint": "e", "variant": "v"},
+        {"latency": "heavy_tail", "ms": 5, "shape": 1.5},
+        {"latency": "ramp", "ms": 100, "seconds": 60},
+        {"latency": "cold_start", "ms": 500, "seconds": 30, "variant": "v"},
+        {"errors": 0.02, "status": 503},
+        {"wrong": 0.1, "endpoint": "e"},
+    ]
+    for each in asked:
+        faults.add(each)
+    assert faults.shown() == asked
+    assert [fault.delay is not None for fault in plane.disturbances.in_force] == [True] * 4 + [False] * 2
+    faults.clear()
+    assert (faults.shown(), plane.disturbances.in_force) == ([], [])
+
+
+def test_a_crash_happens_once_and_is_not_in_force() -> None:
+    plane = Plane()
+    faults = Faults(data_plane=plane)
+    faults.add({"crash": 2, "endpoint": "e", "variant": "v"})
+    assert plane.crashed == [("e", "v", 2)]
+    assert faults.shown() == []
+    with pytest.raises(FaultError, match="no 'other' serving"):
+        faults.add({"crash": 1, "endpoint": "other", "variant": "v"})
+
+
+def test_without_a_data_plane_instances_have_no_faults() -> None:
+    with pytest.raises(FaultError, match="nothing serves here"):
+        Faults().add({"wrong": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -67,10 +123,26 @@ def test_metric_faults_reach_the_store_and_are_taken_back() -> None:
         ({"operation": "X", "code": "C", "status": 200}, "status is 200"),
         ({"delay": -1}, "delay is -1"),
         ({"delay": "soon"}, "delay is 'soon'"),
-        ({"metrics": "late"}, "allowed is 'drop'"),
+        ({"metrics": "late"}, "allowed are 'drop', 'delay', 'gaps'"),
+        ({"metrics": "delay"}, r"a metrics fault delay needs \['seconds'\]"),
+        ({"metrics": "drop", "share": 1}, r"a metrics fault drop has no \['share'\]"),
+        ({"metrics": "gaps", "share": 2}, "share is 2; it must be a number between 0 and 1"),
+        ({"latency": "slow", "ms": 1}, "latency is 'slow'; allowed are 'constant'"),
+        ({"latency": "constant"}, r"needs \['ms'\]"),
+        ({"latency": "constant", "ms": 1, "shape": 2}, r"has no \['shape'\]"),
+        ({"latency": "heavy_tail", "ms": 1, "shape": 0}, "shape is 0"),
+        ({"latency": "ramp", "ms": float("nan"), "seconds": 1}, "ms is nan"),
+        ({"errors": 1.5}, "errors is 1.5"),
+        ({"errors": 0.5, "status": 200}, "status is 200"),
+        ({"wrong": True}, "wrong is True"),
+        ({"crash": 0, "endpoint": "e", "variant": "v"}, "crash is 0"),
+        ({"crash": 1, "endpoint": "e"}, "needs an endpoint and a variant"),
+        ({"wrong": 0.5, "endpoint": 7}, "endpoint is 7"),
+        ({"wrong": 0.5, "errors": 0.5}, "errors and wrong are given"),
+        ({"delay": 1, "variant": "v"}, r"a fault with delay has no field \['variant'\]"),
         ({"weather": 1}, "no field"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(wanted: dict[str, Any], reason: str) -> None:
     with pytest.raises(FaultError, match=reason):
-        Faults().add(wanted)
+        Faults(data_plane=Plane()).add(wanted)

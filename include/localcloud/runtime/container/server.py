@@ -12,9 +12,11 @@ import httptools
 from include.localcloud.runtime.container.alarm import Alarm
 from include.localcloud.runtime.container.answer import Answer, Program
 from include.localcloud.runtime.container.behaviour import Behaviour
+from include.localcloud.runtime.container.orders import HEADER, Orders, wronged
 
 # How the instance tells the gateway, in microseconds, how long it took; never passed on to a caller.
 LATENCY_HEADER = "x-local-model-latency"
+_NO_ORDERS = Orders()
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -67,7 +69,10 @@ class Conversation(asyncio.Protocol):
     def _invoke(self, start: float) -> None:
         inference_id = self._text(b"x-amzn-sagemaker-inference-id")
         wait = self._behaviour.service_time(inference_id, self._body)
-        if self._behaviour.fails():
+        orders = Orders.read(self._headers[HEADER]) if HEADER in self._headers else _NO_ORDERS
+        if orders.status:
+            answer = Answer(orders.status, b"the container was told to fail (an injected fault)")
+        elif self._behaviour.fails():
             answer = Answer(
                 self._behaviour.error_status, b"the container was told to fail (LOCAL_ERROR_SHARE)"
             )
@@ -76,6 +81,10 @@ class Conversation(asyncio.Protocol):
                 answer = self._program.invoke(self._body, self._text(b"content-type"), self._text(b"accept"))
             except Exception as error:  # a model's own mistake is the instance's 500, as in any container
                 answer = Answer(500, f"{type(error).__name__}: {error}".encode())
+        if orders.wrong:
+            answer = wronged(answer)
+        # What the model itself took comes out of its declared service time; an injected delay comes on top.
+        wait = max(wait, time.monotonic() - start) + orders.wait if orders.wait else wait
         if wait > time.monotonic() - start:
             self._alarm.call_at(start + wait, partial(self._write, answer, start))
         else:

@@ -93,7 +93,7 @@ def test_dropped_metrics_stay_away_and_come_back(board, recorder):
     board.store.set_fault(None, "drop")
     one_period()
     assert len(_read(board, "Invocations")) == 2
-    with pytest.raises(ValueError, match="allowed are 'drop' and None"):
+    with pytest.raises(ValueError, match="allowed are drop, delay, gaps and None"):
         board.store.set_fault("churn", "lose")
 
 

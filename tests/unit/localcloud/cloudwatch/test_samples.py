@@ -51,3 +51,22 @@ def test_ranks_cut_the_outermost_samples_in_part():
     assert inner.values.tolist() == [1.0, 2.0, 3.0]
     assert inner.counts.tolist() == [0.5, 1.0, 1.0]
     assert samples.between_values(1.0, 3.0).values.tolist() == [2.0, 3.0]
+
+
+@given(st.lists(st.floats(-1e6, 1e6).filter(lambda value: abs(value) > 1e-6), min_size=1, max_size=60))
+def test_buckets_keep_sum_and_count_and_move_no_value_by_more_than_their_width(values):
+    exact, coarse = Samples.of(values), Samples.of(values).bucketed(1.1)
+    assert coarse.count == exact.count
+    assert coarse.total == pytest.approx(exact.total, rel=1e-6, abs=1e-3)
+    assert len(coarse.values) <= len(exact.values)
+    assert (np.diff(coarse.values) > 0).all()
+    for percent in (0, 100):
+        assert coarse.percentile(percent) == pytest.approx(exact.percentile(percent), rel=0.1)
+
+
+def test_many_values_need_few_buckets():
+    drawn = np.random.default_rng(1).lognormal(9, 0.5, 10_000)
+    coarse = Samples.of(drawn.tolist()).bucketed(1.1)
+    assert len(coarse.values) < 60
+    assert coarse.percentile(50) == pytest.approx(np.median(drawn), rel=0.1)
+    assert Samples.of([0.0, 1.0], [3, 1]).bucketed(1.1).values.tolist() == [0.0, 1.0]
