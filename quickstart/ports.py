@@ -128,7 +128,7 @@ def _claim_file(port: int) -> Path:
 def _holder(port: int) -> str:
     """Say who has a port: who listens on it, or the local project that is about to."""
     if holder := procfs.listener(port):
-        return f"pid {holder[0]} ({holder[1]})"
+        return f"pid {holder[0]} ({holder[1].strip()})"
     with contextlib.suppress(OSError):
         return f"pid {_claim_file(port).read_text()} (a local project that is starting)"
     return "a process that cannot be seen from here"

@@ -297,6 +297,18 @@ def parse(document: object, source: str) -> RolloutSpec:
     raise SpecError(source, tuple(dict.fromkeys(_problem(line) for line in lines)))
 
 
+def recall(document: object, source: str) -> RolloutSpec:
+    """Return a spec that was resolved and stored earlier; fields that are not known here are passed over.
+
+    A rollout may be opened by a newer version than the process that settles it, while an installation is being
+    renewed; the way back must not fail over a field it would not have used. SpecError for anything else.
+    """
+    try:
+        return RolloutSpec.model_validate(document, extra="ignore")
+    except ValidationError as error:
+        raise SpecError(source, tuple(_problem(dict(line)) for line in error.errors())) from None
+
+
 def merge(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return `document` with `overrides` laid over it, mapping by mapping; any other value replaces what was there."""
     merged = dict(document)

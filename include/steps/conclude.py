@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.ledger.objects import Kind, Ledger
 from include.rollout.errors import RefusedError, TerminalError
-from include.rollout.spec import parse
+from include.rollout.spec import recall
 from include.rollout.verdict import Conclusion
 from include.steps.rollout import Rollout
 
@@ -22,7 +22,7 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
         raise RefusedError(f"rollout {rollout.id} is not running yet; wait until its task `open` is done.")
     if not who.strip() or not why.strip():
         raise RefusedError("a conclusion is recorded with who asked and why; give both.")
-    spec = parse(stored["spec"], f"the stored spec of rollout {rollout.id}")
+    spec = recall(stored["spec"], f"the stored spec of rollout {rollout.id}")
     if ledger.read(Kind.REPLAY_STOP) is not None:
         raise TerminalError(
             f"the window of rollout {rollout.id} is closed already; what the gates found stands."

@@ -15,7 +15,7 @@ from include.ledger.objects import Ledger
 from include.ledger.store import Store
 from include.rollout.baseline import Baseline
 from include.rollout.errors import CloudError, FenceError, TerminalError
-from include.rollout.spec import RolloutSpec, parse
+from include.rollout.spec import RolloutSpec, recall
 from include.rollout.stage import shadow_variant
 
 
@@ -59,7 +59,7 @@ class Rollout:
     @cached_property
     def spec(self) -> RolloutSpec:
         """Return the spec as it was resolved when the rollout was opened."""
-        return parse(self.ledger.require("spec")["spec"], f"the stored spec of rollout {self.id}")
+        return recall(self.ledger.require("spec")["spec"], f"the stored spec of rollout {self.id}")
 
     @cached_property
     def baseline(self) -> Baseline:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.rollout.errors import SpecError
-from include.rollout.spec import RolloutSpec, json_schema, merge, parse
+from include.rollout.spec import RolloutSpec, json_schema, merge, parse, recall
 
 GOOD: dict[str, Any] = {
     "endpoint": {"name": "churn"},
@@ -131,3 +131,16 @@ def test_no_document_raises_anything_but_a_spec_error(part: Any, section: str) -
         else:
             continue
         assert problems
+
+
+def test_a_stored_spec_of_a_newer_version_is_still_read() -> None:
+    stored = parse(GOOD, "good.yaml").model_dump(mode="json")
+    newer = merge(stored, {"budget": {"dollars": 5}, "window": {"diurnal": True}})
+    with pytest.raises(SpecError):
+        parse(newer, "a file")
+    assert recall(newer, "the stored spec") == parse(GOOD, "good.yaml")
+
+
+def test_a_stored_spec_that_is_wrong_is_refused_all_the_same() -> None:
+    with pytest.raises(SpecError, match="sampling"):
+        recall(merge(GOOD, {"sampling": 7}), "the stored spec")
