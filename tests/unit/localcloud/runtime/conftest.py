@@ -83,6 +83,7 @@ class World:
         config: str = "config-1",
         capture: CapturePlan | None = None,
         frequency: int = 60,
+        enhanced: bool = False,
     ) -> Any:
         fleet = await self.gateway.prepare(
             FleetPlan(
@@ -91,6 +92,7 @@ class World:
                 variants=variants,
                 capture=capture,
                 metrics_frequency=frequency,
+                enhanced_metrics=enhanced,
             )
         )
         self.gateway.activate(fleet)

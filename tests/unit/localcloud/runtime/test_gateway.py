@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from include.localcloud.runtime.plan import StartupError
+from include.localcloud.runtime.usage import UsageMeter
 
 
 def test_an_answer_names_the_variant_and_hides_what_instances_tell_the_gateway(play):
@@ -278,3 +279,46 @@ def test_every_invocation_is_metered_for_both_variants_under_both_dimension_sets
             (samples,) = world.metric(name, "live", config).values()
             assert samples.count == 20
             assert samples.low > 0
+
+
+def test_enhanced_metrics_tell_instances_apart_and_add_up_to_their_variant(play):
+    async def scenario(world):
+        fleet = await world.serve(world.light(count=2), frequency=10, enhanced=True)
+        meter = UsageMeter(fleet, world.metrics, world.clock)
+        meter.look()
+        for i in range(20):
+            await world.invoke(str(i).encode())
+        await meter.publish(int(world.clock.time))
+        await world.gateway.resize("churn", "live", 1)
+        world.clock.time += 10
+        (whole,) = world.metric("ModelLatency", "live").values()
+        single = {
+            key: world.metrics.read(key, start=0, end=4e9, period=10)
+            for key in world.metrics.keys()
+            if "InstanceId" in dict(key.dimensions)
+        }
+        return whole, single
+
+    whole, single = play(scenario)
+    latencies = [
+        samples
+        for key, found in single.items()
+        for samples in found.values()
+        if key.name == "ModelLatency" and key.namespace == "AWS/SageMaker"
+    ]
+    assert [samples.count for samples in latencies] == [10, 10]
+    assert sum(samples.total for samples in latencies) == pytest.approx(whole.total)
+    names = sorted(key.name for key in single)
+    for name in ("Invocations", "InvocationModelErrors", "MemoryUtilization", "DiskUtilization"):
+        assert names.count(name) == 2
+    assert "InvocationsPerInstance" not in names
+
+
+def test_without_enhanced_metrics_no_instance_has_any(play):
+    async def scenario(world):
+        await world.serve(world.light(count=2), frequency=10)
+        await world.invoke()
+        world.clock.time += 10
+        return [key for key in world.metrics.keys() if "InstanceId" in dict(key.dimensions)]
+
+    assert play(scenario) == []
