@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from include.localcloud.clock import Clock
+from include.localcloud.cloudwatch.alarms import Alarms
 from include.localcloud.cloudwatch.service import CloudWatch
 from include.localcloud.cloudwatch.store import MetricStore
 from include.localcloud.faults import Faults
@@ -54,10 +55,15 @@ class LocalCloud:
             clock=self.clock,
             faults=self.faults,
         )
+        self.alarms = Alarms(folder / "alarms", self.metrics, self.clock)
         self._moto = Moto(self.faults)
         self.services = (
             Service.of(Protocol("sagemaker"), self.sagemaker.parts),
-            Service.of(Protocol("cloudwatch"), [CloudWatch(self.metrics, self.clock)], reads_metrics=True),
+            Service.of(
+                Protocol("cloudwatch"),
+                [CloudWatch(self.metrics, self.clock), self.alarms],
+                reads_metrics=True,
+            ),
         )
         self.front = Front(
             gateway=self.gateway,
@@ -74,6 +80,7 @@ class LocalCloud:
         """Take the port, bring every endpoint back, serve; return the port, or raise OSError if it is taken."""
         bound = self._server.bind(host, port)
         await self.sagemaker.resume()
+        self.alarms.start()
         await self._server.listen()
         self._moto.warm_up()
         return bound
@@ -81,6 +88,7 @@ class LocalCloud:
     async def close(self) -> None:
         """Stop listening, let requests in flight finish, end every instance and release the state folder."""
         await self._server.close()
+        await self.alarms.close()
         await self.sagemaker.close()
         await self.gateway.close()
         self._moto.close()

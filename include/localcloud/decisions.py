@@ -39,6 +39,9 @@ UNDOCUMENTED = (
     "stays as it was before that step.",
     "Inference components, instance pools, asynchronous inference and explainers are refused beside a shadow "
     "although the list of exclusions does not name all of them.",
+    "An alarm looks at two periods beyond its evaluation periods when some of those are missing, is evaluated when a "
+    "period is over, and, treating missing data as missing, keeps its state while all its datapoints breach but are "
+    "still too few and too young.",
     "A container's own environment lies on top of its model package's; a package need not be approved to be deployed.",
     "A ClientToken of CreateModelPackage counts for ever; with other parameters it is a ConflictException.",
     "ListObjectsV2 with StartAfter beneath a common prefix does not list that prefix again.",
@@ -49,6 +52,8 @@ DIFFERENCES = (
     "There is one account, 123456789012; the region is the one a request was signed for, but names are shared by all "
     "regions. Signatures and permissions are not checked.",
     "Traffic moves all at once: canary and linear routing, rolling updates and rollback on alarms are refused.",
+    "Alarms are metric alarms with a fixed threshold: no anomaly detection, composite alarms or PromQL; their actions "
+    "are stored and never carried out, their tags cannot be read.",
     "Serverless, asynchronous, multi-model and multi-container hosting, inference components and explainers are "
     "refused.",
     "Model data must be one tar.gz in S3. A deployment keeps the artefact as it first found it: instances started "

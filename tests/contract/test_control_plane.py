@@ -194,6 +194,51 @@ def use_cloudwatch(cloudwatch: Any) -> None:
     )
     stat = {"Metric": {"Namespace": "N", "MetricName": "m"}, "Period": 60, "Stat": "p99"}
     cloudwatch.get_metric_data(MetricDataQueries=[{"Id": "a", "MetricStat": stat}], **span)
+    use_alarms(cloudwatch)
+
+
+def use_alarms(cloudwatch: Any) -> None:
+    """Call every operation of alarms, of both kinds and in every state."""
+    rule = {
+        "EvaluationPeriods": 2,
+        "DatapointsToAlarm": 1,
+        "Threshold": 0.5,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "ignore",
+    }
+    metric = {"Namespace": "N", "MetricName": "m"}
+    cloudwatch.put_metric_alarm(
+        AlarmName="plain",
+        AlarmDescription="d",
+        ExtendedStatistic="p99",
+        Period=10,
+        Dimensions=[{"Name": "a", "Value": "b"}],
+        AlarmActions=["arn:aws:sns:us-east-1:123456789012:page"],
+        Tags=TAGS,
+        **metric,
+        **rule,
+    )
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    cloudwatch.put_metric_alarm(
+        AlarmName="math",
+        Metrics=[
+            {"Id": "twice", "Expression": "m1 * 2", "Label": "twice"},
+            {"Id": "m1", "MetricStat": stat, "ReturnData": False},
+        ],
+        **rule,
+    )
+    for state in ("OK", "ALARM", "INSUFFICIENT_DATA"):
+        cloudwatch.set_alarm_state(
+            AlarmName="plain", StateValue=state, StateReason="r", StateReasonData='{"a": 1}'
+        )
+        cloudwatch.describe_alarms()
+    cloudwatch.describe_alarms_for_metric(**metric, Dimensions=[{"Name": "a", "Value": "b"}])
+    cloudwatch.describe_alarm_history()
+    cloudwatch.disable_alarm_actions(AlarmNames=["plain"])
+    cloudwatch.enable_alarm_actions(AlarmNames=["plain"])
+    cloudwatch.delete_alarms(AlarmNames=["plain", "math"])
+    with pytest.raises(cloudwatch.exceptions.ResourceNotFound):
+        cloudwatch.delete_alarms(AlarmNames=["plain"])
 
 
 @pytest.fixture(scope="module")
