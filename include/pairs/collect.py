@@ -1,0 +1,143 @@
+"""Captures of both variants, joined and compared: one call from files to pairs."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from include.pairs import counting, joining
+from include.pairs.documents import Documents
+from include.pairs.folder import Folder
+from include.pairs.lines import SCHEMA, batches
+from include.pairs.outputs import CSV_COLUMN, JSON_COMPARISON
+from include.rollout.comparison import Output, PairsSection
+from include.rollout.errors import EvidenceError
+from include.rollout.pairs import Pairs
+
+MEMORY = "128MB"  # of the join; what does not fit is spilled to disk
+THREADS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One of `count` equal parts of all requests, told apart by their inputs; born valid."""
+
+    index: int = 0
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise ValueError(f"shard {self.index} of {self.count}; it must be at least 0 and below the count")
+
+
+def collect(
+    production: Folder,
+    shadow: Folder,
+    terms: PairsSection,
+    *,
+    begin: datetime,
+    end: datetime,
+    period: int,
+    shard: Shard | None = None,
+) -> Pairs:
+    """Return the pairs of the requests that production answered in [begin, end), counted by periods of `period` s.
+
+    Files are streamed, nothing but outputs, segments and hashes of inputs is kept, and what outgrows the memory limit
+    is spilled to a folder that is gone afterwards. The pairs of all shards add up to the whole, exactly and in any order.
+    Captures appear minutes after the requests: what is not there yet is counted as unmatched, never guessed.
+    Raises EvidenceError where captures cannot be listed or read, or the terms name a place that cannot be.
+    """
+    part = shard or Shard()
+    span = joining.Span(
+        begin=begin.timestamp(), end=end.timestamp(), slack=terms.slack, shard=part.index, shards=part.count
+    )
+    if not span.end > span.begin:
+        return Pairs(period=period)
+    with tempfile.TemporaryDirectory(prefix="penumbra-pairs-") as spill:
+        connection = _connect(Path(spill))
+        try:
+            _teach(connection, terms)
+            for side, folder in (("production", production), ("shadow", shadow)):
+                _stage(connection, side, folder, terms, span, begin, end)
+            joining.join(connection, terms)
+            return counting.count(connection, terms, span, period)
+        except duckdb.Error as error:
+            raise EvidenceError(
+                f"the captures in {production} and {shadow} could not be compared ({str(error).splitlines()[0]}); "
+                "check the paths and columns of the pairs section."
+            ) from error
+        finally:
+            connection.close()
+
+
+def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        str(spill / "pairs.db"),
+        config={
+            "memory_limit": MEMORY,
+            "threads": THREADS,
+            "temp_directory": str(spill / "spill"),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        },
+    )
+
+
+def _teach(connection: duckdb.DuckDBPyConnection, terms: PairsSection) -> None:
+    """Add the functions that SQL has not got; a function that the terms do not need is not added."""
+    if terms.output is Output.JSON:
+        compare: Any = Documents(terms).compare
+        connection.create_function(
+            JSON_COMPARISON, compare, ["VARCHAR", "VARCHAR"], "DOUBLE[]", side_effects=False
+        )
+    if any(isinstance(segment.at, int) for segment in terms.segments):
+        column: Any = _csv_column
+        connection.create_function(CSV_COLUMN, column, ["VARCHAR", "INTEGER"], "VARCHAR", side_effects=False)
+
+
+def _csv_column(row: str, index: int) -> str:
+    try:
+        cells = next(csv.reader([row]), [])
+    except csv.Error:
+        return ""
+    return cells[index] if index < len(cells) else ""
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection,
+    side: str,
+    folder: Folder,
+    terms: PairsSection,
+    span: joining.Span,
+    begin: datetime,
+    end: datetime,
+) -> None:
+    """Read one variant's captures into a table; an error of reading is raised as it is, not as the database's."""
+    failures: list[EvidenceError] = []
+
+    def read() -> Iterator[pa.RecordBatch]:
+        try:
+            for pieces in folder.read(folder.files(begin, end)):
+                yield from batches(pieces)
+        except EvidenceError as error:
+            failures.append(error)
+            raise
+
+    reader = pa.RecordBatchReader.from_batches(SCHEMA, read())
+    connection.register("lines", reader)
+    try:
+        connection.execute(joining.staged(side, terms, span)).fetchall()
+    except duckdb.Error:
+        if failures:
+            raise failures[0] from None
+        raise
+    finally:
+        connection.unregister("lines")

@@ -1,0 +1,178 @@
+"""The counts, as SQL over the joined records: whole numbers that merge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+from include.pairs.joining import FINE, MALFORMED, OUTSIDE, SIDES, Span
+from include.pairs.outputs import comparison_of
+from include.rollout.comparison import PairsSection
+from include.rollout.pairs import (
+    GRID,
+    LARGEST,
+    MOST_SEGMENTS,
+    Moments,
+    Pairs,
+    Records,
+    Tally,
+)
+from include.rollout.sketch import BUCKETS, LOG_WIDTH, LOWEST, Sketch
+
+
+def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> Pairs:
+    """Return what the joined records say, in counts and exact sums."""
+    _compare(connection, terms, span, period)
+    within = f"t >= {span.begin!r} AND t < {span.end!r}"
+    late = f"abs(t_shadow - t) > {span.slack!r}"
+    (met,) = _rows(
+        connection,
+        f"""SELECT count(*) FILTER ({within} AND NOT ({late})), count(*) FILTER ({within} AND {late}),
+                   count(*) FILTER (NOT ({within})), count(*) FILTER ({within} AND NOT ({late}) AND p IS NULL AND s IS NULL)
+            FROM joined""",
+    )
+    matched, too_late, elsewhere, unreadable = met
+    segments: dict[str, dict[str, Tally]] = {}
+    scattered = set()
+    for i, segment in enumerate(terms.segments):
+        values = _tallies(connection, f"segment_{i}", limit=MOST_SEGMENTS + 1)
+        if len(values) > MOST_SEGMENTS:
+            scattered.add(segment.name)
+        else:
+            segments[segment.name] = values
+    (repeats,) = _rows(
+        connection,
+        "SELECT coalesce(sum(n * n), 0) FROM (SELECT count(*) AS n FROM compared GROUP BY cluster)",
+    )
+    latency, ratios = _moments(connection, "ln(ratio)"), _sketch(connection, "ratio")
+    return Pairs(
+        period=period,
+        production=_account(connection, "production", span, matched, too_late, elsewhere),
+        shadow=_account(connection, "shadow", span, matched, too_late, elsewhere),
+        unreadable=unreadable,
+        all=_tallies(connection, "''", limit=1).get("", Tally()),
+        inputs_squared=int(repeats[0]),
+        periods={
+            int(start): (pairs, flips)
+            for start, pairs, flips in _rows(
+                connection, "SELECT start, count(*), count(*) FILTER (flip) FROM compared GROUP BY start"
+            )
+        },
+        segments=segments,
+        scattered=frozenset(scattered),
+        differences=_sketch(connection, "difference"),
+        outputs={side: _sketch(connection, f"first_{side}") for side in SIDES},
+        levels={side: _moments(connection, f"first_{side}") for side in SIDES},
+        latency=latency,
+        latency_ratios=ratios,
+    )
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> None:
+    told = comparison_of(terms)
+    segments = "".join(f", segment_{i}" for i in range(len(terms.segments)))
+    readable = "p IS NOT NULL AND s IS NOT NULL"
+    unit = f"{terms.unit!r}::DOUBLE"
+    expected = readable if told.measured else "false"
+    firsts = ", ".join(
+        f"{_in_range(f'({told.first.format(x=column)})::DOUBLE / {unit}')} AS first_{side}"
+        for side, column in zip(SIDES, ("p", "s"), strict=True)
+    )
+    connection.execute(f"""
+        CREATE TABLE compared AS
+        SELECT (floor(t / {period}) * {period})::BIGINT AS start, cluster, {told.same} AS same, {told.close} AS close,
+               {told.flip} AS flip, NOT ({readable}) AS mismatched, {expected} AS expected,
+               {_in_range(f"({told.difference}) / {unit}")} AS difference, {firsts},
+               latency_s / latency_p AS ratio{segments}
+        FROM joined
+        WHERE t >= {span.begin!r} AND t < {span.end!r} AND abs(t_shadow - t) <= {span.slack!r}
+              AND (p IS NOT NULL OR s IS NOT NULL)
+    """).fetchall()
+
+
+def _account(
+    connection: duckdb.DuckDBPyConnection, side: str, span: Span, matched: int, late: int, elsewhere: int
+) -> Records:
+    """Account for every record of a side; what was not joined is unmatched inside the window, outside of it else."""
+    ((read, malformed, outside, named),) = _rows(
+        connection,
+        f"""SELECT count(*), count(*) FILTER (state = {MALFORMED}), count(*) FILTER (state = {OUTSIDE}),
+                   count(*) FILTER (named AND state <> {MALFORMED}) FROM {side}""",
+    )
+    ((again,),) = _rows(
+        connection, f"SELECT count(*) FROM {side} SEMI JOIN again_{side} USING (key) WHERE state = {FINE}"
+    )
+    ((once, ambiguous),) = _rows(
+        connection, f"SELECT count(*), count(*) FILTER (by_id AND sharing > 1) FROM twice_{side}"
+    )
+    other = "shadow" if side == "production" else "production"
+    ((unmatched, unmatched_outside),) = _rows(
+        connection,
+        f"""SELECT count(*) FILTER (t >= {span.begin!r} AND t < {span.end!r}),
+                   count(*) FILTER (t < {span.begin!r} OR t >= {span.end!r})
+            FROM taken_{side} ANTI JOIN taken_{other} USING (key, turn)""",
+    )
+    return Records(
+        read=read,
+        malformed=malformed,
+        outside=outside + elsewhere + unmatched_outside,
+        repeated=again - once,
+        ambiguous=ambiguous,
+        unmatched=unmatched,
+        late=late,
+        matched=matched,
+        named=named,
+    )
+
+
+def _tallies(connection: duckdb.DuckDBPyConnection, group: str, *, limit: int) -> dict[str, Tally]:
+    rows = _rows(
+        connection,
+        f"""SELECT {group}, count(*), count(*) FILTER (same), count(*) FILTER (close), count(*) FILTER (flip), count(*) FILTER (mismatched),
+                   count(*) FILTER (expected AND difference IS NULL), {_sums("difference")}
+            FROM compared GROUP BY 1 LIMIT {limit}""",
+    )
+    return {
+        str(value): Tally(
+            n=n,
+            same=same,
+            close=close,
+            flips=flips,
+            mismatched=mismatched,
+            wild=wild,
+            difference=Moments(n=measured, total=int(total), squares=int(squares)),
+        )
+        for value, n, same, close, flips, mismatched, wild, measured, total, squares in rows
+    }
+
+
+def _moments(connection: duckdb.DuckDBPyConnection, value: str) -> Moments:
+    ((n, total, squares),) = _rows(connection, f"SELECT {_sums(value)} FROM compared")
+    return Moments(n=n, total=int(total), squares=int(squares))
+
+
+def _sums(value: str) -> str:
+    """Return how many values, their sum and that of their squares, on the grid: exact, whatever the order."""
+    whole = f"round({value} * {2.0**GRID!r})::BIGINT"
+    return f"count({value}), coalesce(sum({whole}), 0), coalesce(sum({whole}::HUGEINT * {whole}::HUGEINT), 0)"
+
+
+def _in_range(value: str) -> str:
+    return f"CASE WHEN abs({value}) <= {LARGEST!r} THEN {value} END"
+
+
+def _sketch(connection: duckdb.DuckDBPyConnection, value: str) -> Sketch:
+    bucket = (
+        f"CASE WHEN abs({value}) <= {LOWEST!r} THEN 0 "
+        f"ELSE sign({value}) * least(greatest(ceil(ln(abs({value}) / {LOWEST!r}) / {LOG_WIDTH!r}), 1), {BUCKETS}) END"
+    )
+    rows = _rows(
+        connection,
+        f"SELECT ({bucket})::INTEGER AS bucket, count(*) FROM compared WHERE {value} IS NOT NULL GROUP BY bucket",
+    )
+    return Sketch(counts={int(b): n for b, n in rows})
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query).fetchall()

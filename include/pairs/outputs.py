@@ -1,0 +1,182 @@
+"""Outputs, inputs and their comparison, as SQL over the text that a container was sent or answered.
+
+Every expression is NULL where the text does not hold what was asked for: nothing here raises on bad data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from include.rollout.comparison import Output, PairsSection, Place, Segment
+
+JSON_COMPARISON = "penumbra_documents"  # the name of the function that compares two JSON documents
+CSV_COLUMN = "penumbra_csv_column"  # and of that which reads a column of a line with quotes
+
+_NUMBERS = (Output.SCALAR, Output.VECTOR)
+_LONGEST_VALUE = 40  # characters of a segment's value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """SQL over the columns p and s, the outputs of production and shadow, of which at least one is not NULL."""
+
+    same: str
+    close: str
+    flip: str
+    difference: str  # shadow minus production; NULL where there is nothing to measure
+    first: str  # the first number of the output {x}, NULL where outputs are no numbers
+    measured: bool  # whether a difference is expected of every readable pair
+
+
+def output_of(terms: PairsSection, text: str) -> str:
+    """Return the output in `text`, ready to be compared, or NULL where it cannot be read."""
+    match terms.output:
+        case Output.SCALAR | Output.VECTOR:
+            numbers = _numbers(terms.at, text)
+            return (
+                f"list_filter([{numbers}], lambda v: len(v) > 0 AND "
+                "list_bool_and(list_transform(v, lambda x: coalesce(isfinite(x), false))))[1]"
+            )
+        case Output.LABEL:
+            return f"nullif(trim({_one(terms.at, text)}, {_BLANKS}), '')"
+        case Output.RANKED:
+            return f"nullif({_items(terms.at, text)}[1:{terms.top}], [])"
+        case Output.JSON:
+            at = text if terms.at is None else f"try(json_extract({text}, {literal(str(terms.at))}))::VARCHAR"
+            return f"CASE WHEN json_valid({at}) THEN {at} END"
+
+
+def comparison_of(terms: PairsSection) -> Comparison:
+    """Return how two outputs that `output_of` read are compared."""
+    zipped = "list_zip(p, s)"
+    if terms.output in _NUMBERS:
+        fit = "coalesce(len(p) = len(s), false)"
+        margin = f"{terms.absolute!r}::DOUBLE + {terms.relative!r}::DOUBLE * abs(z[1])"
+        close = f"{fit} AND list_bool_and(list_transform({zipped}, lambda z: abs(z[2] - z[1]) <= {margin}))"
+        flip = f"NOT ({close})"
+        if terms.threshold is not None:
+            side = f"{terms.threshold!r}::DOUBLE"
+            crossed = f"list_transform({zipped}, lambda z: (z[1] >= {side}) <> (z[2] >= {side}))"
+            flip = f"NOT {fit} OR list_bool_or({crossed})"
+        elif terms.argmax:
+            flip = f"NOT {fit} OR list_position(p, list_max(p)) <> list_position(s, list_max(s))"
+        gaps = f"list_transform({zipped}, lambda z: z[2] - z[1])"
+        largest = (
+            f"CASE WHEN -list_min({gaps}) > list_max({gaps}) THEN list_min({gaps}) ELSE list_max({gaps}) END"
+        )
+        return Comparison(
+            same="p IS NOT DISTINCT FROM s",
+            close=close,
+            flip=flip,
+            difference=f"CASE WHEN {fit} THEN {largest} END",
+            first="{x}[1]",
+            measured=True,
+        )
+    both = "p IS NOT NULL AND s IS NOT NULL"
+    if terms.output is Output.JSON:
+        told = f"CASE WHEN {both} THEN CASE WHEN p = s THEN [1.0, 0.0] ELSE {JSON_COMPARISON}(p, s) END END"
+        close = f"coalesce(({told})[1] = 1, false)"
+        return Comparison(
+            same="p IS NOT DISTINCT FROM s",
+            close=close,
+            flip=f"NOT {close}",
+            difference=f"({told})[2]",
+            first="NULL::DOUBLE",
+            measured=True,
+        )
+    if terms.output is Output.RANKED:
+        shared = "len(list_intersect(p, s)) / greatest(len(list_distinct(p)), len(list_distinct(s)))"
+        close = f"coalesce({shared} >= {terms.overlap!r}, false)"
+        return Comparison(
+            same="p IS NOT DISTINCT FROM s",
+            close=close,
+            flip=f"NOT {close}",
+            difference=f"(1 - {shared})::DOUBLE",
+            first="NULL::DOUBLE",
+            measured=True,
+        )
+    equal = "p IS NOT DISTINCT FROM s"
+    return Comparison(
+        same=equal,
+        close=equal,
+        flip=f"NOT ({equal})",
+        difference="NULL::DOUBLE",
+        first="NULL::DOUBLE",
+        measured=False,
+    )
+
+
+def latency_of(terms: PairsSection, text: str) -> str:
+    """Return the container's own time in the output, NULL unless it is a finite number above zero."""
+    if terms.latency is None:
+        return "NULL::DOUBLE"
+    value = f"try_cast({_one(terms.latency, text)} AS DOUBLE)"
+    return f"CASE WHEN isfinite({value}) AND {value} > 0 THEN {value} END"
+
+
+def segment_of(segment: Segment, text: str) -> str:
+    """Return the segment's value in the first row of an input: text, or the interval between two edges."""
+    if isinstance(segment.at, int):
+        row = f"string_split({text}, chr(10))[1]"
+        found = (
+            f"CASE WHEN contains({row}, '\"') THEN {CSV_COLUMN}({row}, {segment.at}) "
+            f"ELSE split_part({row}, ',', {segment.at + 1}) END"
+        )
+    else:
+        found = _one(segment.at, text)
+    if not segment.edges:
+        return f"coalesce(nullif(left(trim({found}, {_BLANKS}), {_LONGEST_VALUE}), ''), '(none)')"
+    number, edges = f"try_cast({found} AS DOUBLE)", segment.edges
+    cases = [f"WHEN {number} < {edges[0]!r}::DOUBLE THEN {literal(f'below {edges[0]:g}')}"]
+    for low, high in pairwise(edges):
+        cases.append(f"WHEN {number} < {high!r}::DOUBLE THEN {literal(f'{low:g} to {high:g}')}")
+    last = literal(f"from {edges[-1]:g}")
+    return f"CASE {' '.join(cases)} WHEN {number} >= {edges[-1]!r}::DOUBLE AND NOT isnan({number}) THEN {last} ELSE '(none)' END"
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+_BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
+
+
+def _numbers(at: Place | None, text: str) -> str:
+    if at is None:
+        rows = f"replace(trim({text}, {_BLANKS}), chr(10), ',')"
+        return (
+            f"CASE WHEN try_cast({text} AS DOUBLE) IS NOT NULL THEN [try_cast({text} AS DOUBLE)] "
+            f"WHEN starts_with({rows}, '[') THEN try_cast(try(json_extract({text}, '$[*]')) AS DOUBLE[]) "
+            f"ELSE try_cast(string_split({rows}, ',') AS DOUBLE[]) END"
+        )
+    if isinstance(at, int):
+        rows = f"string_split(trim({text}, {_BLANKS}), chr(10))"
+        return f"try_cast(list_transform({rows}, lambda row: split_part(row, ',', {at + 1})) AS DOUBLE[])"
+    if "*" in at:
+        return f"try_cast(try(json_extract({text}, {literal(at)})) AS DOUBLE[])"
+    value = f"try(json_extract({text}, {literal(at)}))"
+    return f"coalesce(try_cast({value} AS DOUBLE[]), [try_cast({value} AS DOUBLE)])"
+
+
+def _one(at: Place | None, text: str) -> str:
+    if at is None:
+        return text
+    if isinstance(at, int):
+        return f"split_part(string_split(trim({text}, {_BLANKS}), chr(10))[1], ',', {at + 1})"
+    return f"try(json_extract_string({text}, {literal(at)}))"
+
+
+def _items(at: Place | None, text: str) -> str:
+    whole = f"trim({text}, {_BLANKS})"
+    if at is None:
+        return (
+            f"CASE WHEN starts_with({whole}, '[') THEN try(json_extract_string({text}, '$[*]')) "
+            f"ELSE list_transform(string_split(replace({whole}, chr(10), ','), ','), lambda item: trim(item)) END"
+        )
+    if isinstance(at, int):
+        rows = f"string_split({whole}, chr(10))"
+        return f"list_transform({rows}, lambda row: trim(split_part(row, ',', {at + 1})))"
+    path = at if "*" in at else f"{at}[*]"
+    return f"try(json_extract_string({text}, {literal(path)}))"

@@ -1,0 +1,232 @@
+"""Pairs, counted: what the captures of both variants say when they are laid side by side, request by request.
+
+Counts and sums are whole numbers, so that partial counts merge exactly: in any grouping and any order the whole is the
+same to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from include.rollout.sketch import Sketch
+
+GRID = 30  # values are rounded to whole numbers of 2^-30 units, about 1e-9, before they are summed
+LARGEST = 2.0**20  # units; a larger value is not summed but counted as out of range
+MOST_SEGMENTS = 64  # of one name; more make too many guesses to find one that matters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """How many values, their sum and the sum of their squares, exact on a grid."""
+
+    n: int = 0
+    total: int = 0  # of 2^-GRID units
+    squares: int = 0  # of 2^-(2 GRID) units squared
+
+    def __add__(self, other: Moments) -> Moments:
+        """Return the moments of both."""
+        return Moments(
+            n=self.n + other.n, total=self.total + other.total, squares=self.squares + other.squares
+        )
+
+    @property
+    def mean(self) -> float:
+        """Return the mean in units; NaN of no values."""
+        return self.total / (self.n << GRID) if self.n else math.nan
+
+    @property
+    def sd(self) -> float:
+        """Return the sample's standard deviation in units; NaN of fewer than two values."""
+        if self.n < 2:
+            return math.nan
+        # n Q - T^2, exact in whole numbers: no cancellation, however close the values lie together
+        spread = self.n * self.squares - self.total * self.total
+        return math.sqrt(spread / ((self.n * (self.n - 1)) << (2 * GRID)))
+
+    @classmethod
+    def of(cls, *values: float) -> Self:
+        """Count values that are finite and at most LARGEST in size; ValueError else."""
+        for value in values:
+            if not abs(value) <= LARGEST:
+                raise ValueError(f"{value} cannot be summed; values are finite and at most {LARGEST:g} units")
+        whole = [round(value * 2.0**GRID) for value in values]
+        return cls(n=len(whole), total=sum(whole), squares=sum(number * number for number in whole))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How pairs agreed. `n` = agreeing + `flips`; all counts are of pairs."""
+
+    n: int = 0
+    same: int = 0  # equal to the last digit
+    close: int = 0  # equal within the tolerances
+    flips: int = 0  # not the same decision; where none is stated, not close
+    mismatched: int = 0  # of the flips: one output could not be read, or the sizes differ
+    wild: int = 0  # whose difference is no number, or out of range: not in `difference`
+    difference: Moments = field(default_factory=Moments)  # shadow minus production
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the tally of both."""
+        return Tally(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Tally)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What became of one variant's capture records; `read` is the sum of all that follow but `named`."""
+
+    read: int = 0
+    malformed: int = 0  # no record of SageMaker's, or without anything to pair it by
+    outside: int = 0  # answered outside the window
+    repeated: int = 0  # the same event delivered again
+    ambiguous: int = 0  # with an InferenceId that several requests carry
+    unmatched: int = 0  # without a record of the other variant
+    late: int = 0  # with one that was answered too long before or after
+    matched: int = 0
+    named: int = 0  # of all but malformed ones: carried an InferenceId
+
+    def __add__(self, other: Records) -> Records:
+        """Return the account of both."""
+        return Records(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Records)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """The pairs of a window, or of a shard of it: counts that merge.
+
+    `inputs_squared` is the sum over different inputs of the square of how often each was compared: a request that is
+    replayed ten times tells little more than once. `segments` holds a tally per segment and value; a segment with more
+    than MOST_SEGMENTS values is only named in `scattered`.
+    """
+
+    period: int  # seconds
+    production: Records = field(default_factory=Records)
+    shadow: Records = field(default_factory=Records)
+    unreadable: int = 0  # matched pairs of which neither output could be read: not compared
+    all: Tally = field(default_factory=Tally)
+    inputs_squared: int = 0
+    periods: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # start (epoch s) -> pairs, flips
+    segments: Mapping[str, Mapping[str, Tally]] = field(default_factory=dict)
+    scattered: frozenset[str] = frozenset()
+    differences: Sketch = field(default_factory=Sketch)  # shadow minus production, in units
+    outputs: Mapping[str, Sketch] = field(default_factory=dict)  # variant -> its first numbers, in units
+    levels: Mapping[str, Moments] = field(default_factory=dict)  # variant -> the same
+    latency: Moments = field(default_factory=Moments)  # log(shadow / production) of the container's own times
+    latency_ratios: Sketch = field(default_factory=Sketch)  # shadow / production
+
+    def __add__(self, other: Pairs) -> Pairs:
+        """Return the pairs of both; ValueError where their periods differ in length."""
+        if self.period != other.period:
+            raise ValueError(
+                f"pairs by periods of {self.period} s and of {other.period} s cannot be merged; collect them alike"
+            )
+        periods = dict(self.periods)
+        for start, (pairs, flips) in other.periods.items():
+            before = periods.get(start, (0, 0))
+            periods[start] = (before[0] + pairs, before[1] + flips)
+        scattered = self.scattered | other.scattered
+        segments: dict[str, Mapping[str, Tally]] = {}
+        for name in {*self.segments, *other.segments} - scattered:
+            merged = dict(self.segments.get(name, {}))
+            for value, tally in other.segments.get(name, {}).items():
+                merged[value] = merged.get(value, Tally()) + tally
+            if len(merged) > MOST_SEGMENTS:
+                scattered |= {name}
+            else:
+                segments[name] = merged
+        return Pairs(
+            period=self.period,
+            production=self.production + other.production,
+            shadow=self.shadow + other.shadow,
+            unreadable=self.unreadable + other.unreadable,
+            all=self.all + other.all,
+            inputs_squared=self.inputs_squared + other.inputs_squared,
+            periods=periods,
+            segments=segments,
+            scattered=scattered,
+            differences=self.differences + other.differences,
+            outputs={
+                v: self.outputs.get(v, Sketch()) + other.outputs.get(v, Sketch())
+                for v in {*self.outputs, *other.outputs}
+            },
+            levels={
+                v: self.levels.get(v, Moments()) + other.levels.get(v, Moments())
+                for v in {*self.levels, *other.levels}
+            },
+            latency=self.latency + other.latency,
+            latency_ratios=self.latency_ratios + other.latency_ratios,
+        )
+
+    @property
+    def repetition(self) -> float:
+        """Return how many pairs are worth one: 1 where every input was compared once."""
+        return max(1.0, self.inputs_squared / self.all.n) if self.all.n else 1.0
+
+    def to_document(self) -> dict[str, Any]:
+        """Return a JSON-safe form that `from_document` reads back; sums are texts, they outgrow JSON's numbers."""
+        return {
+            "period": self.period,
+            "production": _plain(self.production),
+            "shadow": _plain(self.shadow),
+            "unreadable": self.unreadable,
+            "all": _tally(self.all),
+            "inputs_squared": self.inputs_squared,
+            "periods": {str(start): list(self.periods[start]) for start in sorted(self.periods)},
+            "segments": {
+                name: {value: _tally(values[value]) for value in sorted(values)}
+                for name, values in sorted(self.segments.items())
+            },
+            "scattered": sorted(self.scattered),
+            "differences": self.differences.to_document(),
+            "outputs": {v: self.outputs[v].to_document() for v in sorted(self.outputs)},
+            "levels": {v: _moments(self.levels[v]) for v in sorted(self.levels)},
+            "latency": _moments(self.latency),
+            "latency_ratios": self.latency_ratios.to_document(),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` wrote; unknown keys of the enclosing ledger object are ignored."""
+        return cls(
+            period=document["period"],
+            production=Records(**document["production"]),
+            shadow=Records(**document["shadow"]),
+            unreadable=document["unreadable"],
+            all=_tally_of(document["all"]),
+            inputs_squared=document["inputs_squared"],
+            periods={
+                int(start): (int(pairs), int(flips)) for start, (pairs, flips) in document["periods"].items()
+            },
+            segments={
+                name: {value: _tally_of(tally) for value, tally in values.items()}
+                for name, values in document["segments"].items()
+            },
+            scattered=frozenset(document["scattered"]),
+            differences=Sketch.from_document(document["differences"]),
+            outputs={v: Sketch.from_document(sketch) for v, sketch in document["outputs"].items()},
+            levels={v: _moments_of(moments) for v, moments in document["levels"].items()},
+            latency=_moments_of(document["latency"]),
+            latency_ratios=Sketch.from_document(document["latency_ratios"]),
+        )
+
+
+def _plain(value: Records | Tally) -> dict[str, Any]:
+    return {f.name: getattr(value, f.name) for f in fields(value)}
+
+
+def _moments(value: Moments) -> dict[str, Any]:
+    return {"n": value.n, "total": str(value.total), "squares": str(value.squares)}
+
+
+def _moments_of(document: Mapping[str, Any]) -> Moments:
+    return Moments(**{name: int(number) for name, number in document.items()})
+
+
+def _tally(value: Tally) -> dict[str, Any]:
+    return {**_plain(value), "difference": _moments(value.difference)}
+
+
+def _tally_of(document: Mapping[str, Any]) -> Tally:
+    return Tally(**{**document, "difference": _moments_of(document["difference"])})
