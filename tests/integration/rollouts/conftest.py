@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,10 @@ ROLE = "arn:aws:iam::000000000000:role/penumbra"
 PERIOD = 10
 
 
-@pytest.fixture(scope="session")
-def cloud_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a local cloud on a free port for the whole session."""
-    state = tmp_path_factory.mktemp("cloud")
-    command = [sys.executable, "-m", "include.localcloud", "--port", "0", "--state", str(state)]
+@contextmanager
+def local_cloud(state: Path, *options: str) -> Iterator[str]:
+    """Run a local cloud with a bucket for ledgers on a free port until the block ends; give its URL."""
+    command = [sys.executable, "-m", "include.localcloud", "--port", "0", "--state", str(state), *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
     ) as process:
@@ -62,6 +62,13 @@ def cloud_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def cloud_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a local cloud on a free port for the whole session."""
+    with local_cloud(tmp_path_factory.mktemp("cloud")) as url:
+        yield url
 
 
 def session() -> boto3.Session:
