@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from include.gates.calibration import log_ratios, sampling_variances, share_of
 from include.gates.reading import MOST_READINGS, Reading
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
 from include.gates.wording import between, count, milliseconds, percent, times
@@ -27,8 +28,9 @@ LEAST_BEYOND_A_PERIOD = 5
 ALIKE = (0.8, 1.25)
 # The sd of log latency where only one threshold is known; a small one overstates the jitter, which is the safe side.
 NARROW_SPREAD = 0.25
-# The same where an interval is wanted: there a large one is the safe side.
-WIDE_SPREAD = 0.5
+# Of the noise of independent requests, what is left where both variants answer the same ones (a half at p50 of
+# requests whose own effect makes 70 % of the variance; more at higher percentiles).
+UNSHARED = 0.5
 
 
 AT_THE_END = "one-sided t limits of block means, for a window read at its end"
@@ -41,9 +43,9 @@ def latency_curve(gate: LatencyGate, table: Table, noise: Noise) -> Floats:
     The mean of two e-processes: requests slower than a threshold fixed before the window (where the store counts
     them), and the period's log ratio; both tempered by the noise between equal variants.
     """
-    ratio = _log_ratios(gate, table)
+    ratio = log_ratios(gate.quantile, table)
     excess = ratio - np.log1p(gate.margin)
-    by_period = symmetric_log_e(excess, phi=noise.memory)
+    by_period = symmetric_log_e(excess, phi=_remembered(gate, table, noise))
     counted = _exceedances(gate, table, noise)
     if counted is None:
         return by_period
@@ -55,7 +57,7 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
 
     A period without the quantile of one variant is dropped for both. Fail only by running evidence.
     """
-    ratios = _log_ratios(gate, table)
+    ratios = log_ratios(gate.quantile, table)
     used = np.isfinite(ratios)
     requests = {v: table.column(v, INVOCATIONS)[used] for v in VARIANTS}
     facts: dict[str, Any] = {
@@ -143,7 +145,7 @@ def abreast(
     for gate in gates:
         if not isinstance(gate, LatencyGate) or gate.severity is not Severity.CRITICAL:
             continue
-        used = np.isfinite(_log_ratios(gate, table))
+        used = np.isfinite(log_ratios(gate.quantile, table))
         if not used.any():
             continue
         limits = _running(gate, table, noise, alpha=gate.alpha / MOST_READINGS)
@@ -202,7 +204,7 @@ def latency_threshold(gate: LatencyThresholdGate, table: Table, reading: Reading
             f"{words} of the {allowed} allowed; the window was cut short before this gate was read",
             **facts,
         )
-    needed = np.ceil(LEAST_BEYOND / (1 - _share(gate.quantile)) - 1e-6)
+    needed = np.ceil(LEAST_BEYOND / (1 - share_of(gate.quantile)) - 1e-6)
     if facts["n"] < needed:
         return reading.finding(
             gate,
@@ -219,19 +221,6 @@ def latency_threshold(gate: LatencyThresholdGate, table: Table, reading: Reading
     )
 
 
-def _share(quantile: str) -> float:
-    """Return 0.9 for "p90"."""
-    return float(quantile[1:]) / 100
-
-
-def _log_ratios(gate: LatencyGate, table: Table) -> Floats:
-    """Return log(shadow/production) per period, NaN where either quantile is missing or zero."""
-    production, shadow = (table.column(v, f"latency_{gate.quantile}") for v in VARIANTS)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        usable = table.used & (production > 0) & (shadow > 0)
-        return np.where(usable, np.log(shadow) - np.log(production), np.nan)
-
-
 def _compared(gate: LatencyGate, means: dict[str, float], ratio: float, limits: LogRatio | None) -> str:
     words = (
         f"the shadow's {gate.quantile} {milliseconds(means['shadow'])} is {times(ratio)} production's "
@@ -243,35 +232,35 @@ def _compared(gate: LatencyGate, means: dict[str, float], ratio: float, limits: 
 def _running(gate: LatencyGate, table: Table, noise: Noise, *, alpha: float) -> LogRatio:
     """Return limits of the mean log ratio that hold at any look, from the first period on.
 
-    A period's ratio varies by the variants' own jitter (lengthened by its memory), and because a percentile of
-    finitely many requests is off; how far follows from their number and the spread between the percentiles.
+    A period's ratio varies by the variants' own jitter (lengthened by its memory) and by their requests.
     """
-    ratios = _log_ratios(gate, table)
+    ratios = log_ratios(gate.quantile, table)
     used = np.isfinite(ratios)
-    share = _share(gate.quantile)
-    variance = np.full(int(used.sum()), 2 * noise.jitter_sd**2 * noise.memory)
-    for variant in VARIANTS:
-        spread = spread_between(_typical(table, variant), share) or WIDE_SPREAD
-        requests = table.column(variant, INVOCATIONS)[used]
-        variance = variance + quantile_variance(requests, share=share, spread=spread)
+    variance = 2 * noise.jitter_sd**2 * noise.memory + sampling_variances(gate.quantile, table)[used]
     return running_limits(ratios[used], variance, alpha=alpha, offset_sd=noise.offset_sd)
 
 
-def _typical(table: Table, variant: str) -> dict[float, float]:
-    """Return the median over periods of each percentile between 0 and 1 that was measured."""
-    found = {}
-    for name, column in table.columns.items():
-        quantile = name.removeprefix(f"{variant}_latency_p")
-        values = column[np.isfinite(column) & (column > 0)]
-        if quantile != name and values.size and 0 < float(quantile) < 100:
-            found[float(quantile) / 100] = float(np.median(values))
-    return found
+def _remembered(gate: LatencyGate, table: Table, noise: Noise) -> Floats:
+    """Return by how much memory lengthens each period's noise: the jitter's part of it alone remembers.
+
+    The part of the requests follows from thresholds fixed beforehand; without them all noise may remember.
+    """
+    share = share_of(gate.quantile)
+    spread = spread_between({share_of(t.label): t.production_us for t in table.thresholds}, share)
+    jitter = 2 * noise.jitter_sd**2
+    if spread is None or jitter == 0:
+        return np.full(len(table), noise.memory)
+    forgotten = np.zeros(len(table))
+    for variant in VARIANTS:
+        requests = np.nan_to_num(table.column(variant, INVOCATIONS))
+        forgotten += UNSHARED * quantile_variance(requests, share=share, spread=spread)
+    return (jitter * noise.memory + forgotten) / (jitter + forgotten)
 
 
 def _exceedances(gate: LatencyGate, table: Table, noise: Noise) -> Floats | None:
     """Return the exceedance e-process, or None without a threshold that tests at least this gate's margin."""
-    share = _share(gate.quantile)
-    fixed = {_share(t.label): t.production_us for t in table.thresholds}
+    share = share_of(gate.quantile)
+    fixed = {share_of(t.label): t.production_us for t in table.thresholds}
     threshold = next((t for t in table.thresholds if t.label == gate.quantile), None)
     if threshold is None or not 0 < share < 1 or not threshold.production_us > 0:
         return None
@@ -305,7 +294,7 @@ def _doubt(gate: LatencyGate, ratios: Floats, requests: dict[str, Floats], block
         return f"{ratios.size} periods make fewer than two blocks of {block}, too few for an interval"
     if ratios.size > 1 and np.ptp(ratios) == 0:
         return "the ratio is the same in every period: the store is too coarse, or the measurement is stuck"
-    few = {v: float(np.median(n)) * (1 - _share(gate.quantile)) for v, n in requests.items()}
+    few = {v: float(np.median(n)) * (1 - share_of(gate.quantile)) for v, n in requests.items()}
     relation = float(requests["shadow"].sum() / requests["production"].sum())
     if not ALIKE[0] <= relation <= ALIKE[1] and min(few.values()) < LEAST_BEYOND_A_PERIOD:
         return (
