@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 Dimensions = tuple[tuple[str, str], ...]  # sorted by name
+# CloudWatch keeps points of under a minute for 3 hours, of a minute for 15 days, of 5 minutes for 63 days and of
+# an hour for 455 days (user guide, "Metrics retention"). (age in s, seconds into which older points are merged)
+ROLL_UPS = ((3 * 3600, 60), (15 * 86400, 300), (63 * 86400, 3600))
 SHORT_PERIODS = (1, 5, 10, 20, 30)  # seconds; longer ones are multiples of a minute
 
 
@@ -31,6 +34,15 @@ def key(params: Mapping[str, Any]) -> Key:
 def is_period(seconds: int) -> bool:
     """Say whether CloudWatch knows periods of that length: 1, 5, 10, 20, 30 or a multiple of 60 s."""
     return seconds in SHORT_PERIODS or (seconds >= 60 and seconds % 60 == 0)
+
+
+def is_kept(period: int, age: float) -> bool:
+    """Say whether points of this period are there for a request that begins `age` seconds ago.
+
+    CloudWatch answers no points to a request that begins more than 3 hours, 15 days or 63 days ago unless its
+    period is a multiple of 1 minute, 5 minutes or 1 hour (API reference, GetMetricData).
+    """
+    return all(period % step == 0 for oldest, step in ROLL_UPS if age > oldest)
 
 
 def aligned(start: float, period: int) -> float:

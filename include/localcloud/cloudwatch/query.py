@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.localcloud.cloudwatch.expression import ExpressionError, Series, evaluate
-from include.localcloud.cloudwatch.metric import aligned, is_period, key, moment
+from include.localcloud.cloudwatch.expression import ExpressionError, Series, Span, evaluate
+from include.localcloud.cloudwatch.metric import aligned, is_kept, is_period, key, moment
 from include.localcloud.cloudwatch.refusal import invalid
 from include.localcloud.cloudwatch.statistic import UnknownStatisticError, statistic
 from include.localcloud.cloudwatch.store import MetricStore
@@ -45,7 +45,7 @@ def get_metric_data(store: MetricStore, params: Mapping[str, Any]) -> dict[str, 
     wanted = [query for query in queries if query.get("ReturnData", True)]
     if not wanted:
         raise invalid("At least one query must have ReturnData true.")
-    return _rendered([(query, results.of(query["Id"])) for query in wanted], page)
+    return _rendered([line for query in wanted for line in _lines(query, results.of(query["Id"]))], page)
 
 
 def _page(params: Mapping[str, Any]) -> _Page:
@@ -93,11 +93,11 @@ class _Results:
 
     def __init__(self, store: MetricStore, queries: Mapping[str, Mapping[str, Any]], page: _Page) -> None:
         self._store, self._queries, self._page = store, queries, page
-        self._done: dict[str, Series] = {}
+        self._done: dict[str, Series | list[Series]] = {}
         self._under_way: list[str] = []
 
-    def of(self, name: str) -> Series:
-        """Return the query's points by period start; raise AwsError for unknown names and circles."""
+    def of(self, name: str) -> Series | list[Series]:
+        """Return the query's series, or the several of an expression that gives an array; raise AwsError for unknown names and circles."""
         if name in self._done:
             return self._done[name]
         query = self._queries.get(name)
@@ -118,6 +118,8 @@ class _Results:
         except UnknownStatisticError as error:
             raise invalid(f"The value {wanted['Stat']} for parameter Stat is invalid: {error}.") from error
         period = wanted["Period"]
+        if not is_kept(period, self._store.now() - self._page.start):
+            return Series({}, period, _label(query))
         found = self._store.read(
             key(wanted["Metric"]),
             start=aligned(self._page.start, period),
@@ -126,13 +128,30 @@ class _Results:
             unit=wanted.get("Unit", ""),
         )
         points = {at: read(samples) for at, samples in found.items()}
-        return Series({at: value for at, value in points.items() if value is not None}, period)
+        return Series({at: value for at, value in points.items() if value is not None}, period, _label(query))
 
-    def _expression(self, query: Mapping[str, Any]) -> Series:
+    def _expression(self, query: Mapping[str, Any]) -> Series | list[Series]:
+        span = Span(start=aligned(self._page.start, query.get("Period", 60)), end=self._page.end)
         try:
-            return evaluate(query["Expression"], self.of, query.get("Period", 0))
+            return evaluate(
+                query["Expression"], self.of, query.get("Period", 0), span=span, metrics=self._metrics
+            )
         except ExpressionError as error:
             raise invalid(f"Error in expression '{query['Id']}': {error}") from error
+
+    def _metrics(self) -> dict[str, Series]:
+        """Return every query of the request that reads a metric, returned or not, by id."""
+        found = {name: self.of(name) for name, query in self._queries.items() if "MetricStat" in query}
+        return {name: series for name, series in found.items() if isinstance(series, Series)}
+
+
+def _lines(
+    query: Mapping[str, Any], found: Series | list[Series]
+) -> Sequence[tuple[Mapping[str, Any], str, Series]]:
+    """Return a query's series with their labels: of an array, the expression's and the metric's together."""
+    if isinstance(found, Series):
+        return [(query, _label(query), found)]
+    return [(query, f"{_label(query)} {series.label}".strip(), series) for series in found]
 
 
 def _label(query: Mapping[str, Any]) -> str:
@@ -140,10 +159,10 @@ def _label(query: Mapping[str, Any]) -> str:
     return str(query.get("Label") or default)
 
 
-def _rendered(results: Sequence[tuple[Mapping[str, Any], Series]], page: _Page) -> dict[str, Any]:
+def _rendered(results: Sequence[tuple[Mapping[str, Any], str, Series]], page: _Page) -> dict[str, Any]:
     rendered = []
     skip, room, more = page.skipped, page.size, False
-    for query, series in results:
+    for query, label, series in results:
         points = sorted(series.points.items(), reverse=page.descending)
         first, skip = min(skip, len(points)), max(0, skip - len(points))
         shown = points[first : first + room]
@@ -155,7 +174,7 @@ def _rendered(results: Sequence[tuple[Mapping[str, Any], Series]], page: _Page) 
         rendered.append(
             {
                 "Id": query["Id"],
-                "Label": _label(query),
+                "Label": label,
                 "Timestamps": [moment(at) for at, _ in shown],
                 "Values": [value for _, value in shown],
                 "StatusCode": "PartialData" if partial else "Complete",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.localcloud.clock import Clock
-from include.localcloud.cloudwatch.metric import Dimensions, aligned, is_period, key, moment
+from include.localcloud.cloudwatch.metric import Dimensions, aligned, is_kept, is_period, key, moment
 from include.localcloud.cloudwatch.publishing import publish
 from include.localcloud.cloudwatch.query import get_metric_data
 from include.localcloud.cloudwatch.refusal import invalid_combination, invalid_value, missing
@@ -52,7 +52,9 @@ class CloudWatch:
             )
         simple, extended = _readings(params)
         metric = key(params)
-        datapoints = []
+        datapoints: list[dict[str, Any]] = []
+        if not is_kept(period, self._clock.now() - start):
+            return {"Label": params["MetricName"], "Datapoints": datapoints}
         for unit in [params["Unit"]] if "Unit" in params else sorted(self._store.units(metric)):
             found = self._store.read(metric, start=aligned(start, period), end=end, period=period, unit=unit)
             for at, samples in found.items():

@@ -15,11 +15,10 @@ _SIMPLE: dict[str, Reading] = {
     "Average": lambda samples: samples.total / samples.count,
     "Minimum": lambda samples: samples.low,
     "Maximum": lambda samples: samples.high,
-    "IQM": lambda samples: _mean(samples.between_ranks(25.0, 75.0)),
 }
-_PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,10})?)", re.IGNORECASE)
-_SHORT = re.compile(r"(tm|wm|tc|ts)(\d{1,3}(?:\.\d{1,10})?)", re.IGNORECASE)
-_LONG = re.compile(r"(tm|wm|tc|ts|pr)\(\s*([-\d.]*)(%?)\s*:\s*([-\d.]*)(%?)\s*\)", re.IGNORECASE)
+_PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,10})?)")
+_SHORT = re.compile(r"(tm|wm|tc|ts)(\d{1,3}(?:\.\d{1,10})?)")
+_LONG = re.compile(r"(TM|WM|TC|TS|PR)\(\s*([-\d.]*)(%?)\s*:\s*([-\d.]*)(%?)\s*\)")
 
 
 class UnknownStatisticError(ValueError):
@@ -41,10 +40,19 @@ class _Bounds:
 def statistic(name: str) -> Reading:
     """Return what reads this statistic off samples, None where they do not hold it.
 
-    Syntax: CloudWatch user guide, "Statistics definitions". Raises UnknownStatisticError.
+    Syntax: CloudWatch user guide, "CloudWatch statistics definitions": a single number follows a lower-case name, a
+    range in parentheses an upper-case one. What needs the values themselves is not there for a statistic set,
+    nor where a value is negative. Raises UnknownStatisticError.
     """
     if name in _SIMPLE:
         return _SIMPLE[name]
+    read = _of_values(name)
+    return lambda samples: None if samples.low < 0 else read(samples)
+
+
+def _of_values(name: str) -> Reading:
+    if name == "IQM":
+        return lambda samples: _mean(samples.between_ranks(25.0, 75.0))
     if match := _PERCENTILE.fullmatch(name):
         percent = float(match[1])
         if percent <= 100.0:
@@ -57,7 +65,7 @@ def statistic(name: str) -> Reading:
         if bounds is not None:
             return _trimmed(match[1].upper(), bounds)
     raise UnknownStatisticError(
-        f"{name} is no statistic; allowed are {', '.join(_SIMPLE)}, pNN.NN, and TM, WM, TC, TS (NN or (a%:b%), (a:b)), PR(a:b)"
+        f"{name} is no statistic; allowed are {', '.join(_SIMPLE)}, IQM, pNN.NN, tmNN, wmNN, tcNN, tsNN, TM, WM, TC and TS with (a%:b%) or (a:b), and PR(a:b)"
     )
 
 

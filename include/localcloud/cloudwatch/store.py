@@ -10,7 +10,7 @@ from pathlib import Path
 from include.localcloud.clock import Clock
 from include.localcloud.cloudwatch.interference import Interference
 from include.localcloud.cloudwatch.journal import Entry, Journal
-from include.localcloud.cloudwatch.metric import Dimensions, Key
+from include.localcloud.cloudwatch.metric import ROLL_UPS, Dimensions, Key
 from include.localcloud.cloudwatch.recorder import InvocationRecorder, Period
 from include.localcloud.cloudwatch.samples import Samples
 
@@ -20,9 +20,6 @@ _log = logging.getLogger(__name__)
 
 INVOCATIONS = "AWS/SageMaker"
 UTILISATION = "/aws/sagemaker/Endpoints"
-# CloudWatch keeps points of under a minute for 3 hours, of a minute for 15 days, of 5 minutes for 63 days and of
-# an hour for 455 days (user guide, "Metrics retention"). (age in s, seconds into which older points are merged)
-_ROLL_UPS = ((3 * 3600, 60), (15 * 86400, 300), (63 * 86400, 3600))
 _OLDEST = 455 * 86400  # seconds
 _ROLL_UP_EVERY = 60.0  # seconds
 _MOST_VALUES = 8_000_000  # distinct values held, 16 bytes each; the oldest periods go first
@@ -57,6 +54,10 @@ class MetricStore:
         self._values_held = 0
         self._journal: Journal | None = None
         self.coarse = False  # keep values in buckets a tenth wide, as a store without room for each would
+
+    def now(self) -> float:
+        """Return the epoch seconds of the store's clock."""
+        return self._clock.now()
 
     def keep(self, folder: Path) -> None:
         """Take up what this folder holds from earlier, and keep there what is published from now on."""
@@ -223,7 +224,7 @@ class MetricStore:
         for key, series in list(self._series.items()):
             for start in [start for start in series.starts if start < now - _OLDEST]:
                 self._forget_points(series.pop(start))
-            for age, step in _ROLL_UPS:
+            for age, step in ROLL_UPS:
                 horizon = (now - age) // step * step
                 for start in series.starts[: bisect.bisect_left(series.starts, horizon)]:
                     if start % step or len(series.points[start]) > 1:

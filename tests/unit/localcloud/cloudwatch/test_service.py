@@ -70,6 +70,68 @@ def test_an_expression_reads_other_queries_that_are_not_returned(board, data):
     ]
 
 
+def test_an_array_is_several_results_of_one_id_and_pages_like_any_other(board, data):
+    for ago in (120, 60, 0):
+        board.put([1.0], name="a", ago=ago)
+        board.put([2.0], name="b", ago=ago)
+    queries = (
+        _query(name="a", metric="a", ReturnData=False),
+        _query(name="b", metric="b", ReturnData=False, Label="B's"),
+        {"Id": "both", "Expression": "METRICS() * 10", "Label": "tenfold"},
+    )
+    results = data(*queries)["MetricDataResults"]
+    assert [(each["Id"], each["Label"], each["Values"]) for each in results] == [
+        ("both", "tenfold a", [10.0] * 3),
+        ("both", "tenfold B's", [20.0] * 3),
+    ]
+    first = data(*queries, MaxDatapoints=4)
+    second = data(*queries, MaxDatapoints=4, NextToken=first["NextToken"])
+    seen = [
+        value for page in (first, second) for each in page["MetricDataResults"] for value in each["Values"]
+    ]
+    assert seen == [10.0] * 3 + [20.0] * 3
+
+
+def test_filling_reaches_from_start_to_end(board, data):
+    board.put([5.0], ago=120)
+    results = data(
+        _query(ReturnData=False),
+        {"Id": "f", "Expression": "FILL(q, 0)"},
+        since=240.0,
+        ScanBy="TimestampAscending",
+    )["MetricDataResults"]
+    assert results[0]["Values"] == [0.0, 0.0, 5.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("since", "period", "points"),
+    [
+        (3 * 3600, 10, 1),
+        (3 * 3600 + 60, 10, 0),
+        (3 * 3600 + 60, 60, 1),
+        (16 * 86400, 60, 0),
+        (64 * 86400, 3600, 1),
+    ],
+)
+def test_a_request_from_long_ago_needs_the_period_that_is_kept_for_so_long(
+    board, data, call, since, period, points
+):
+    board.put([1.0], ago=60)
+    (result,) = data(_query(period=period), since=since)["MetricDataResults"]
+    assert len(result["Values"]) == points
+    if since / period <= 1440:
+        answer = call(
+            "GetMetricStatistics",
+            Namespace="Own",
+            MetricName="m",
+            StartTime=board.when(since),
+            EndTime=board.when(),
+            Period=period,
+            Statistics=["Sum"],
+        )
+        assert len(answer["Datapoints"]) == points
+
+
 def test_pages_hold_every_point_once(board, data):
     for ago in range(0, 600, 60):
         board.put([float(ago)], ago=ago, name="a")

@@ -39,7 +39,21 @@ def test_a_statistic_gives_the_number_its_definition_gives(name, value):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "median", "p101", "p", "tm101", "TM(:)", "TM(90%:10%)", "PR(10%:20%)", "TM(10%:90)", "TC(1.2.3:4)"],
+    [
+        "",
+        "median",
+        "p101",
+        "p",
+        "tm101",
+        "TM(:)",
+        "TM(90%:10%)",
+        "PR(10%:20%)",
+        "TM(10%:90)",
+        "TC(1.2.3:4)",
+        "P90",
+        "TM90",
+        "tm(1:2)",
+    ],
 )
 def test_what_is_no_statistic_is_refused_by_name(name):
     with pytest.raises(UnknownStatisticError, match="is no statistic"):
@@ -49,6 +63,12 @@ def test_what_is_no_statistic_is_refused_by_name(name):
 @pytest.mark.parametrize("name", ["p50", "TM(10%:90%)", "PR(:1)", "IQM"])
 def test_a_statistic_set_gives_none_for_what_needs_values(name):
     assert statistic(name)(Samples.summary(count=3, total=9.0, low=1.0, high=5.0)) is None
+
+
+@pytest.mark.parametrize("name", ["p50", "tm90", "PR(:1)", "IQM"])
+def test_what_needs_values_is_not_there_when_one_is_negative(name):
+    assert statistic(name)(Samples.of([-1.0, 2.0])) is None
+    assert statistic("Average")(Samples.of([-1.0, 2.0])) == 0.5
 
 
 def test_nothing_between_the_bounds_is_no_mean():
