@@ -56,6 +56,7 @@ class Gateway:
         self._capture = CaptureWriter(objects, clock)
         self._account, self._region = account, region
         self._fleets: dict[str, Fleet] = {}
+        self._beside: dict[str, tuple[Fleet, float]] = {}  # a new fleet that takes a share of the traffic
         self._alive: dict[Fleet, asyncio.Task[None] | None] = {}  # with what meters its processes
         self._chance = random.Random()
         self.disturbances = Disturbances()
@@ -99,7 +100,21 @@ class Gateway:
         """Send every new request to this fleet; return the one that served before."""
         previous = self._fleets.get(fleet.plan.endpoint)
         self._fleets[fleet.plan.endpoint] = fleet
+        self._beside.pop(fleet.plan.endpoint, None)
         return previous
+
+    def share(self, fleet: Fleet, share: float) -> None:
+        """Send this share of new requests to a fleet beside the one that serves its endpoint."""
+        self._beside[fleet.plan.endpoint] = (fleet, share)
+
+    def withdraw(self, endpoint: str) -> Fleet | None:
+        """Send every new request to the fleet that serves; return the one beside it, if there was one."""
+        beside = self._beside.pop(endpoint, None)
+        return None if beside is None else beside[0]
+
+    async def scale(self, fleet: Fleet, variant: str, count: int) -> None:
+        """Return when a fleet's variant has `count` instances, whether it serves or not; raises StartupError."""
+        await fleet.resize(variant, count)
 
     async def retire(self, fleet: Fleet) -> None:
         """Return when the fleet's requests are answered (bounded by the model's limit) and its processes gone."""
@@ -116,6 +131,7 @@ class Gateway:
 
     def remove(self, endpoint: str) -> Fleet | None:
         """Stop routing to the endpoint; return its fleet, which still has to be retired."""
+        self._beside.pop(endpoint, None)
         return self._fleets.pop(endpoint, None)
 
     def crash(self, endpoint: str, variant: str, count: int) -> None:
@@ -130,7 +146,10 @@ class Gateway:
 
     def counts(self) -> dict[str, Any]:
         """Return, per endpoint, what its active fleet has served, mirrored and shed, with its instances."""
-        return {endpoint: fleet.counts() for endpoint, fleet in self._fleets.items()}
+        counts = {endpoint: fleet.counts() for endpoint, fleet in self._fleets.items()}
+        for endpoint, (fleet, share) in self._beside.items():
+            counts[endpoint]["beside"] = {"share": share, **fleet.counts()}
+        return counts
 
     async def flush(self) -> None:
         """Publish the metric periods that are over, and store what was captured so far."""
@@ -140,6 +159,7 @@ class Gateway:
     async def close(self) -> None:
         """Return when every instance of every fleet is gone and captures are stored."""
         self._fleets.clear()
+        self._beside.clear()
         await asyncio.gather(*(self._end(fleet) for fleet in tuple(self._alive)))
         await self.flush()
         shutil.rmtree(self._sockets, ignore_errors=True)
@@ -151,6 +171,8 @@ class Gateway:
             fleet = self._fleets.get(endpoint)
             if fleet is None:
                 raise unknown_endpoint(endpoint, self._account)
+            if endpoint in self._beside and self._chance.random() < self._beside[endpoint][1]:
+                fleet = self._beside[endpoint][0]
             invocation = read(endpoint, request)
             variant = self._route(fleet, invocation)
             fleet.in_flight += 1
