@@ -56,7 +56,8 @@ class Account:
     sending; both hold every request that got an HTTP answer of any status, and timeouts with the
     time that was waited. `lateness` is the sender's own delay, scheduled to sent, of every request
     that was sent. `periods` is keyed by the epoch second at which a period begins. `warm_up` counts
-    requests that were sent before counting began and appear nowhere else.
+    requests that were sent before counting began and `spared` those that were left out because live
+    traffic stood in for them; both appear nowhere else.
     """
 
     scheduled: int = 0
@@ -72,10 +73,12 @@ class Account:
     period: int = 10  # seconds
     periods: Mapping[int, Period] = field(default_factory=dict)
     warm_up: int = 0
+    spared: int = 0
 
     def __post_init__(self) -> None:
         _add_up(self.scheduled, self.answered, self.failures, self.shed)
-        if any(count < 0 for count in (*self.failed.values(), *self.statuses.values(), self.warm_up)):
+        counts = (*self.failed.values(), *self.statuses.values(), self.warm_up, self.spared)
+        if any(count < 0 for count in counts):
             msg = "an account has a negative count; counts are at least 0"
             raise ValueError(msg)
         if (self.started is None) != (self.scheduled == 0) or (self.started is None) != (self.ended is None):
@@ -117,6 +120,7 @@ class Account:
                 for start in sorted({*self.periods, *other.periods})
             },
             warm_up=self.warm_up + other.warm_up,
+            spared=self.spared + other.spared,
         )
 
     @classmethod
@@ -144,6 +148,7 @@ class Account:
                 for start, counts in sorted(self.periods.items())
             },
             "warm_up": self.warm_up,
+            "spared": self.spared,
         }
 
     @classmethod
@@ -166,6 +171,7 @@ class Account:
             period=document["period"],
             periods={int(start): Period(**counts) for start, counts in document["periods"].items()},
             warm_up=document["warm_up"],
+            spared=document.get("spared", 0),  # accounts from before there was a top-up have none
         )
 
 

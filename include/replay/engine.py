@@ -38,6 +38,7 @@ def replay(
     first_index: int = 0,
     permit: Permit | None = None,
     records: Callable[[NDArray[np.void]], None] | None = None,
+    part: Callable[[], float] | None = None,
 ) -> Account:
     """Send the requests as the pacer schedules them and account for every single one.
 
@@ -52,6 +53,9 @@ def replay(
     A replay that was cut off goes on from `first_index`: what the pacer has before it is left out,
     and time begins with the first entry that is not. Whoever could be doubled hands in a `permit`.
 
+    `part` is the share of the schedule that is sent at present, asked for each request on the event
+    loop's thread: what is left out, at random, is spared and counted as such.
+
     `records` hears every counted request once, many at a time, as an array of `tally.ROW`.
 
     Durations are seconds. Runs its own event loop: must not be called from inside another one.
@@ -62,7 +66,9 @@ def replay(
             f"duration={duration}; it needs at least 1, 0, 0, and more than 0"
         )
         raise ValueError(msg)
-    run = Run(target, in_flight, late_after, inference_id, limit, first_index, permit or Unlimited(), records)
+    run = Run(
+        target, in_flight, late_after, inference_id, limit, first_index, permit or Unlimited(), records, part
+    )
     run.schedule = pacer.schedule(requests)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: no collection need walk over it

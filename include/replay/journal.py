@@ -16,6 +16,10 @@ from include.rollout.errors import ConflictError, LedgerError, ReplayError
 _SCHEMA = 1
 
 
+class TakenOverError(ReplayError):
+    """Another attempt has the shard now: this one must send nothing more, and has not failed either."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """A shard over all its attempts: the requests accounted for, and the indices that are uncertain.
@@ -56,7 +60,7 @@ class Journal:
     ) -> None:
         """Claim the shard, waiting out an earlier attempt; `reserve` requests may be sent unrenewed.
 
-        Raises ReplayError where another attempt claims it at the same time, LedgerError where the
+        Raises TakenOverError where another attempt claims it at the same time, LedgerError where the
         store cannot be reached.
         """
         self._store, self._key, self._reserve, self._hold, self._clock = store, key, reserve, hold, clock
@@ -82,7 +86,7 @@ class Journal:
             sleep(hold)  # the attempt before has stopped by now, whether it heard of us or not
 
     def keep(self, progress: Progress) -> None:
-        """Store the checkpoint and renew the leave; raise ReplayError once another attempt has the shard.
+        """Store the checkpoint and renew the leave; raise TakenOverError once another attempt has it.
 
         A store that cannot be reached renews nothing: sending pauses until it can.
         """
@@ -129,7 +133,7 @@ class Journal:
                 f"another attempt has taken over the replay {self._key}; this one (attempt {self.attempt}) stops, "
                 f"and the other goes on behind it"
             )
-            raise ReplayError(msg) from error
+            raise TakenOverError(msg) from error
 
 
 def _after_a_kill(state: dict[str, Any]) -> tuple[tuple[int, int], ...]:

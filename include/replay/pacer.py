@@ -167,6 +167,25 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Copied:
+    """Every entry of another pacer's schedule `copies` times, all at its time and one after another."""
+
+    pacer: Pacer
+    copies: int
+
+    def __post_init__(self) -> None:
+        if self.copies < 1:
+            msg = f"{self.copies} copies of each request were asked for; there must be at least 1"
+            raise ValueError(msg)
+
+    def schedule(self, requests: Iterable[Request]) -> Iterator[tuple[float, Request]]:
+        """Yield each entry as often as asked."""
+        for entry in self.pacer.schedule(requests):
+            for _ in range(self.copies):
+                yield entry
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saturating:
     """Each request is due the moment the sender can take it: a closed loop, to measure capacity.
 

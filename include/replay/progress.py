@@ -59,7 +59,8 @@ def summary(account: Account) -> str:
     lines = [
         f"{account.scheduled} scheduled = {account.answered} answered + {account.failures} failed + {account.shed} shed"
         f" in {span:.1f} s ({account.scheduled / span:.1f}/s)",
-        f"failed: {failed or 'none'}; statuses: {statuses or 'none'}; {account.warm_up} more in the warm-up",
+        f"failed: {failed or 'none'}; statuses: {statuses or 'none'}; {account.warm_up} more in the warm-up"
+        + (f", {account.spared} spared" if account.spared else ""),
     ]
     for name, histogram in (
         ("latency from schedule", account.latency),

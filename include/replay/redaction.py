@@ -145,20 +145,30 @@ class Redaction:
             parent[key] = self._hashed(value.encode())
 
 
-def redacted(
-    requests: Iterable[Request], redaction: Redaction, content_type: str, report: Report
-) -> Iterator[Request]:
-    """Yield the requests redacted; one that cannot be is bad, counted in `report`, and not sent.
+@dataclass(frozen=True, kw_only=True)
+class Redacted:
+    """Requests redacted as they are read; one that cannot be is bad, counted in `report`, and not sent.
 
     `content_type` is that of requests that name none.
     """
-    for request in requests:
-        try:
-            yield replace(request, body=redaction.body(request.body, request.content_type or content_type))
-        except ValueError as error:
-            if not report.complete:
-                report.read -= 1  # it was counted as good when it was read
-                report.reject(request.origin or "a request", 1, str(error))
+
+    requests: Iterable[Request]
+    redaction: Redaction
+    content_type: str
+    report: Report
+
+    def __iter__(self) -> Iterator[Request]:
+        """Yield what could be redacted; raise ReplayError where too much could not."""
+        first = not self.report.complete  # only the first reading is reported on
+        for request in self.requests:
+            try:
+                body = self.redaction.body(request.body, request.content_type or self.content_type)
+            except ValueError as error:
+                if first:
+                    self.report.read -= 1  # it was counted as good when it was read
+                    self.report.reject(request.origin or "a request", 1, str(error))
+            else:
+                yield replace(request, body=body)
 
 
 def _item(number: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -55,10 +56,13 @@ class Run:
         first_index: int,
         permit: Permit,
         records: Callable[[NDArray[np.void]], None] | None,
+        part: Callable[[], float] | None,
     ) -> None:
         self.target = target
         self.permit = permit
         self.records = records
+        self.part = part
+        self.chance = random.Random(first_index)  # noqa: S311 - it thins traffic, it protects nothing
         self.tls = target.tls()
         self.in_flight = in_flight
         self.late_after = late_after
@@ -124,8 +128,9 @@ class Run:
                     connection.close()
         account = self.tally.fold()
         taken = self.next_index - self.first_index
-        if account.scheduled + account.warm_up != taken:
-            msg = f"{account.scheduled + account.warm_up} requests have an outcome but {taken} were scheduled"
+        known = account.scheduled + account.warm_up + account.spared
+        if known != taken:
+            msg = f"{known} requests have an outcome but {taken} were scheduled"
             raise ReplayError(msg)
         return account
 
@@ -165,6 +170,11 @@ class Run:
                 if index >= self.permit.horizon or now > self.permit.until:
                     self.blocked = True  # until the permit is renewed
                     return
+                if self.part is not None and self.chance.random() >= self.part():
+                    self.tally.spared += 1
+                    self.next_index = index + 1
+                    self.pull()
+                    continue
                 if now - due > self.late_after:
                     self.add(row(index, due, now, now, 0, SHED))
                 elif self.busy < self.in_flight:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 
 from include.replay.reading import Objects, Place, files, lines, unpacked
 from include.replay.request import Request
@@ -130,9 +130,9 @@ def repeated(requests: Iterable[Request], times: int) -> Iterator[Request]:
             yield request
 
 
-def cycled(requests: Iterable[Request]) -> Iterator[Request]:
-    """Yield all requests again and again, reading anew each time; an iterator can be read only once."""
-    while True:
+def cycled(requests: Iterable[Request], passes: int | None = None) -> Iterator[Request]:
+    """Yield all requests so many times, or again and again; an iterator can be read only once."""
+    for _ in count() if passes is None else range(passes):
         empty = True
         for request in requests:
             empty = False

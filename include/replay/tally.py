@@ -54,6 +54,7 @@ class Tally:
         self._records = records
         self._rows: list[bytes] = []
         self.add = self._rows.append
+        self.spared = 0  # requests that were left out
         self._account = Account(period=period)
 
     def fold(self) -> Account:
@@ -71,6 +72,9 @@ class Tally:
                 self._account += account_of(counted, period=self._account.period)
                 if self._records is not None:
                     self._records(counted)
+        if self.spared:
+            self._account = replace(self._account, spared=self._account.spared + self.spared)
+            self.spared = 0
         return self._account
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy, LatencyGate
+from include.rollout.replay import ReplaySection
 
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
@@ -80,27 +81,6 @@ class CaptureSection(_Section):
 
     destination: S3Uri
     percentage: int = Field(default=100, ge=1, le=100)
-
-
-class ReplaySection(_Section):
-    """Recorded requests that are sent again while the window is open."""
-
-    source: str = Field(
-        description="CSV or JSON Lines without header, one request a line: s3:// URI or local file"
-    )
-    content_type: str = Field(default="text/csv")
-    rate: float = Field(gt=0, le=10000, description="requests per second, over all shards")
-    pacer: Literal["poisson", "constant"] = Field(
-        default="poisson", description="how the requests are spread over time"
-    )
-    shards: int = Field(default=1, ge=1, le=64, description="parallel tasks that share the rate")
-    in_flight: int = Field(
-        default=64, ge=1, le=4096, description="most unanswered requests per shard; what is beyond is shed"
-    )
-    timeout: float = Field(
-        default=70, gt=0, le=120, description="seconds until an unanswered request counts as failed"
-    )
-    seed: int = Field(default=0, ge=0)
 
 
 class WindowSection(_Section):
@@ -332,6 +312,7 @@ _MENDED: Mapping[tuple[str, ...], Any] = {
     ("candidate",): {},
     ("replay", "source"): "x",
     ("replay", "rate"): 1.0,
+    ("replay", "redaction", "rules"): [{"action": "drop", "column": 0}, {"action": "drop", "path": "$.x"}],
     ("refresh", "schedule"): "@daily",
 }
 

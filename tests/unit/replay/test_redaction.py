@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.replay.redaction import Action, Redaction, Rule, redacted
+from include.replay.redaction import Action, Redacted, Redaction, Rule
 from include.replay.request import Request
 from include.replay.source import Report
 
@@ -19,6 +19,10 @@ def redaction(*rules: tuple[str, int | str]) -> Redaction:
     return Redaction(
         rules=tuple(Rule(action=Action(action), where=where) for action, where in rules), key=KEY
     )
+
+
+def redacted(requests: list[Request], rules: Redaction, report: Report) -> list[Request]:
+    return list(Redacted(requests=requests, redaction=rules, content_type="text/csv", report=report))
 
 
 HASH_OF_2 = redaction(("hash", 0)).body(b"2", "text/csv").decode()
@@ -121,14 +125,14 @@ def test_what_cannot_be_redacted_is_bad_never_sent_and_never_quoted(
 ) -> None:
     report = Report(limit=1.0, read=1)
     requests = [Request(body=body, content_type=content_type, origin="f:1")]
-    assert list(redacted(requests, redaction(*rules), "text/csv", report)) == []
+    assert redacted(requests, redaction(*rules), report) == []
     assert (report.read, report.bad) == (1, 1)
     assert "secret" not in report.examples[0]
 
 
 def test_the_request_keeps_everything_but_its_body() -> None:
     request = Request(body=b"1,2", content_type="text/csv", recorded=5.0, origin="f:1")
-    (found,) = redacted([request], redaction(("drop", 0)), "text/csv", Report())
+    (found,) = redacted([request], redaction(("drop", 0)), Report())
     assert found == Request(body=b"2", content_type="text/csv", recorded=5.0, origin="f:1")
 
 
