@@ -1,0 +1,148 @@
+"""Two variants that answered the same requests: intervals and running evidence that use the pairing.
+
+Of n pairs, `shadow_only` had the event (an error, a positive decision) in the shadow alone and `production_only` in
+production alone; pairs in which both or neither had it cancel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from include.stats.eprocess import binomial_log_e
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discordance:
+    """The discordant pairs among `pairs`; born valid: counts are at least 0, and no more than there are pairs."""
+
+    shadow_only: float
+    production_only: float
+    pairs: float
+
+    def __post_init__(self) -> None:
+        counts = (self.shadow_only, self.production_only, self.pairs)
+        if not all(np.isfinite(count) and count >= 0 for count in counts) or self.pairs <= 0:
+            raise ValueError(
+                f"{self.shadow_only} and {self.production_only} discordant of {self.pairs} pairs; counts are finite and "
+                "at least 0, of at least one pair"
+            )
+        if self.shadow_only + self.production_only > self.pairs:
+            raise ValueError(
+                f"{self.shadow_only:g} + {self.production_only:g} discordant pairs are more than the {self.pairs:g} there are"
+            )
+
+    @property
+    def difference(self) -> float:
+        """The shadow's rate minus production's, between -1 and 1."""
+        return (self.shadow_only - self.production_only) / self.pairs
+
+
+def tango_limits(found: Discordance, *, alpha: float, phi: float = 1.0) -> tuple[float, float]:
+    """Return one-sided score limits of the difference of two paired rates, each wrong with probability about alpha.
+
+    Tango 1998 (Statistics in Medicine 17:891-908): the differences that their own score test does not reject, with the
+    production-only probability estimated under each. It works without any discordant pair. `phi` >= 1 is the design
+    effect of pairs that are worth less than one.
+    """
+    z = float(norm.ppf(1 - _alpha(alpha)))
+    scale = _design(phi)
+
+    def upper(shadow_only: float, production_only: float) -> float:
+        b, c, n = shadow_only, production_only, found.pairs
+        observed = (b - c) / n
+
+        def excess(difference: float) -> float:
+            return _tango_z(b, c, n, difference) / scale + z
+
+        top = 1.0 - 1e-12
+        if observed >= top or excess(top) > 0:
+            return 1.0
+        return float(brentq(excess, observed, top, xtol=1e-13, rtol=1e-12))
+
+    return (
+        -upper(found.production_only, found.shadow_only),
+        upper(found.shadow_only, found.production_only),
+    )
+
+
+def agresti_min_limits(found: Discordance, *, alpha: float, phi: float = 1.0) -> tuple[float, float]:
+    """Return one-sided limits of the difference of two paired rates after half a pair was added to every cell.
+
+    Agresti & Min 2005 (Statistics in Medicine 24:729-740): the simple alternative to Tango's, kept as a cross-check.
+    """
+    z = float(norm.ppf(1 - _alpha(alpha)))
+    b, c, n = found.shadow_only + 0.5, found.production_only + 0.5, found.pairs + 2
+    difference = (b - c) / n
+    reach = z * _design(phi) * float(np.sqrt(max(0.0, b + c - (b - c) ** 2 / n))) / n
+    return max(-1.0, difference - reach), min(1.0, difference + reach)
+
+
+def mean_limits(*, mean: float, sd: float, n: float, alpha: float, phi: float = 1.0) -> tuple[float, float]:
+    """Return one-sided t limits of the mean of paired differences, each wrong with probability about alpha.
+
+    Both within (-margin, margin) is the test of equivalence by two one-sided tests at alpha (Schuirmann 1987).
+    Raises ValueError with fewer than two effective pairs, or on numbers that are not finite.
+    """
+    effective = n / _design(phi) ** 2
+    if not (np.isfinite(mean) and np.isfinite(sd) and sd >= 0 and effective >= 2):
+        raise ValueError(
+            f"a mean of {mean} with sd {sd} over {effective:g} pairs has no interval; it needs finite numbers and two pairs"
+        )
+    reach = float(student.ppf(1 - _alpha(alpha), effective - 1)) * sd / float(np.sqrt(effective))
+    return mean - reach, mean + reach
+
+
+def discordant_log_e(
+    shadow_only: ArrayLike, production_only: ArrayLike, *, ratio: float = 1.0, phi: float = 1.0
+) -> Floats:
+    """Return, after each period, the log e-process against "shadow-only pairs are at most `ratio` times the others".
+
+    Counts are per period, shape (periods,). Given that a pair is discordant it is the shadow's with probability at most
+    ratio / (1 + ratio), whatever requests come (Lindon & Malek 2022, arXiv 2011.03567, with the pairing of McNemar
+    1947), so requests that trouble both variants cannot mislead it.
+    Raises ValueError on impossible counts, a ratio that is not positive, or phi below 1.
+    """
+    if not (np.isfinite(ratio) and ratio > 0):
+        raise ValueError(f"the ratio is {ratio}; it must be finite and above 0")
+    b, c = np.asarray(shadow_only, dtype=np.float64), np.asarray(production_only, dtype=np.float64)
+    if b.shape != c.shape or b.ndim != 1:
+        raise ValueError("shadow_only and production_only must be one count each per period")
+    if not (np.isfinite(b).all() and np.isfinite(c).all() and (b >= 0).all() and (c >= 0).all()):
+        raise ValueError("a count is negative or not finite; drop that period")
+    theta = ratio / (1 + ratio)
+    return np.array(
+        [
+            binomial_log_e(successes, failures, theta, phi=phi)
+            for successes, failures in zip(np.cumsum(b), np.cumsum(c), strict=True)
+        ],
+        dtype=np.float64,
+    )
+
+
+def _tango_z(b: float, c: float, n: float, difference: float) -> float:
+    """Return the score z of "the paired difference is `difference`" (Tango 1998, equations 7 to 9)."""
+    linear = (2 * n - b + c) * difference - b - c
+    constant = -c * difference * (1 - difference)
+    only_production = (np.sqrt(max(0.0, linear**2 - 8 * n * constant)) - linear) / (4 * n)
+    variance = n * (2 * only_production + difference * (1 - difference))
+    return float((b - c - n * difference) / np.sqrt(max(variance, 1e-15)))
+
+
+def _design(phi: float) -> float:
+    if not (np.isfinite(phi) and phi >= 1):
+        raise ValueError(f"phi is {phi}; a design effect is finite and at least 1")
+    return float(np.sqrt(phi))
+
+
+def _alpha(alpha: float) -> float:
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha}; it must be between 0 and 1")
+    return alpha

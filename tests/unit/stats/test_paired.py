@@ -1,0 +1,121 @@
+"""Paired intervals and running evidence: against published values, by coverage, and with a control that must fail."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
+from statsmodels.stats.weightstats import DescrStatsW
+
+from include.stats.eprocess import log_threshold
+from include.stats.paired import Discordance, agresti_min_limits, discordant_log_e, mean_limits, tango_limits
+
+CELLS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 500)).filter(sum)
+
+
+def discordance(b, c, n):
+    return Discordance(shadow_only=b, production_only=c, pairs=n)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "n"), [(12, 2, 50), (40, 20, 160), (1, 0, 500), (0, 7, 30), (3, 3, 10_000)]
+)
+def test_at_its_limits_the_score_test_of_the_best_fitting_rates_rejects(b, c, n):
+    """The oracle fits the constrained rates by searching the likelihood instead of solving for them."""
+    low, high = tango_limits(discordance(b, c, n), alpha=0.025)
+    for difference, wanted in ((low, 1.95996), (high, -1.95996)):
+        least = max(0.0, -difference)
+        fit = minimize_scalar(
+            lambda p, d=difference: -(xlogy(b, p + d) + xlogy(c, p) + xlogy(n - b - c, 1 - 2 * p - d)),
+            bounds=(least, (1 - difference) / 2),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
+        variance = n * (2 * fit.x + difference - difference**2)
+        assert (b - c - n * difference) / np.sqrt(variance) == pytest.approx(wanted, abs=2e-3)
+
+
+def test_without_discordant_pairs_the_limit_is_known():
+    """With b = c = 0 the score equation is n d^2 = z^2 d (1 - d)."""
+    z2 = 1.959964**2
+    limit = z2 / (44 + z2)
+    assert tango_limits(discordance(0, 0, 44), alpha=0.025) == pytest.approx((-limit, limit), abs=1e-5)
+
+
+@given(CELLS, st.sampled_from([0.025, 0.05]))
+def test_limits_enclose_the_difference_and_turn_with_the_roles(cells, alpha):
+    b, c, others = cells
+    n = b + c + others
+    for limits in (tango_limits, agresti_min_limits):
+        low, high = limits(discordance(b, c, n), alpha=alpha)
+        assert -1 <= low <= high <= 1
+        if limits is tango_limits:
+            assert low <= (b - c) / n <= high
+        assert limits(discordance(c, b, n), alpha=alpha) == pytest.approx((-high, -low), abs=1e-9)
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.02, 0.02), (0.05, 0.01), (0.2, 0.1)])
+def test_limits_cover_the_truth_as_often_as_they_promise(p, q):
+    rng = np.random.default_rng(11)
+    n, alpha, runs = 300, 0.05, 1500
+    missed = {tango_limits: 0, agresti_min_limits: 0}
+    for b, c, _ in rng.multinomial(n, [p, q, 1 - p - q], size=runs):
+        for limits in missed:
+            missed[limits] += limits(discordance(b, c, n), alpha=alpha)[1] < p - q
+    assert all(count / runs < alpha * 1.4 for count in missed.values())
+    assert all(count > 0 for count in missed.values())  # the control: limits that never miss are too wide
+
+
+def test_pairs_worth_half_give_wider_limits():
+    narrow, wide = (tango_limits(discordance(10, 4, 1000), alpha=0.05, phi=phi) for phi in (1, 2))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_mean_limits_are_the_t_interval():
+    values = np.random.default_rng(3).normal(0.1, 2, 40)
+    expected = DescrStatsW(values).tconfint_mean(alpha=0.10)
+    found = mean_limits(mean=values.mean(), sd=values.std(ddof=1), n=40, alpha=0.05)
+    assert found == pytest.approx(expected)
+
+
+def test_discordant_evidence_looked_at_every_period_keeps_its_error():
+    rng = np.random.default_rng(5)
+    bar = log_threshold(0.05)
+    null, worse = 0, 0
+    for _ in range(400):
+        discordant = rng.poisson(2, 60)
+        null += bool((discordant_log_e(*_split(rng, discordant, 0.5)) >= bar).any())
+        worse += bool((discordant_log_e(*_split(rng, discordant, 0.75)) >= bar).any())
+    assert null / 400 <= 0.05
+    assert worse / 400 >= 0.95  # the control: three of four discordant pairs are the shadow's
+
+
+def _split(rng, discordant, share):
+    ours = rng.binomial(discordant, share)
+    return ours, discordant - ours
+
+
+@pytest.mark.parametrize(
+    "cells", [(-1, 0, 5), (3, 3, 5), (0, 0, 0), (float("nan"), 0, 5), (0, float("inf"), 5)]
+)
+def test_impossible_pairs_are_refused(cells):
+    with pytest.raises(ValueError, match="pair"):
+        discordance(*cells)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tango_limits(discordance(1, 1, 5), alpha=0),
+        lambda: tango_limits(discordance(1, 1, 5), alpha=0.05, phi=0.5),
+        lambda: mean_limits(mean=0, sd=1, n=1, alpha=0.05),
+        lambda: mean_limits(mean=float("nan"), sd=1, n=10, alpha=0.05),
+        lambda: discordant_log_e([1], [1, 2]),
+        lambda: discordant_log_e([-1], [1]),
+        lambda: discordant_log_e([1], [1], ratio=0),
+    ],
+)
+def test_impossible_arguments_are_refused(call):
+    with pytest.raises(ValueError, match=r"must|needs|is|has"):
+        call()
