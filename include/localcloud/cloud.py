@@ -48,14 +48,15 @@ class LocalCloud:
             workdir=folder / "runtime",
             clock=self.clock,
         )
+        self.alarms = Alarms(folder / "alarms", self.metrics, self.clock)
         self.sagemaker = SageMaker(
             folder / "sagemaker",
             runtime=self.gateway,
             objects=self.objects,
             clock=self.clock,
             faults=self.faults,
+            alarm_state=self.alarms.state,
         )
-        self.alarms = Alarms(folder / "alarms", self.metrics, self.clock)
         self._moto = Moto(self.faults)
         self.services = (
             Service.of(Protocol("sagemaker"), self.sagemaker.parts),

@@ -39,6 +39,15 @@ UNDOCUMENTED = (
     "stays as it was before that step.",
     "Inference components, instance pools, asynchronous inference and explainers are refused beside a shadow "
     "although the list of exclusions does not name all of them.",
+    "An update that names an alarm that does not exist, or is in ALARM already, ends before a fleet comes up, with a "
+    "FailureReason; alarms count until the last wait is over, not during TerminationWaitInSeconds, and "
+    "INSUFFICIENT_DATA trips nothing. A step that is watched is told as ActivatingTraffic, then Baking.",
+    "While an update is guarded or rolled back the endpoint is Updating; RollingBack is for failed changes of weights "
+    "and counts. A rolling update whose way back fails too is UpdateRollbackFailed: both fleets serve until the next "
+    "update, of which a restart brings back the old one.",
+    "Canary, linear and rolling updates, a wait, and automatic rollback need production variants of the same names, "
+    "with a ValidationException; a shadow may be beside them, but not in a rolling update. Sizes are shares of the "
+    "new fleet's production instances; an update that a restart cut short begins again.",
     "An alarm looks at two periods beyond its evaluation periods when some of those are missing, is evaluated when a "
     "period is over, and, treating missing data as missing, keeps its state while all its datapoints breach but are "
     "still too few and too young.",
@@ -51,7 +60,6 @@ UNDOCUMENTED = (
 DIFFERENCES = (
     "There is one account, 123456789012; the region is the one a request was signed for, but names are shared by all "
     "regions. Signatures and permissions are not checked.",
-    "Traffic moves all at once: canary and linear routing, rolling updates and rollback on alarms are refused.",
     "Alarms are metric alarms with a fixed threshold: no anomaly detection, composite alarms or PromQL; their actions "
     "are stored and never carried out, their tags cannot be read.",
     "Serverless, asynchronous, multi-model and multi-container hosting, inference components and explainers are "

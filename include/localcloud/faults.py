@@ -21,6 +21,7 @@ _INSTANCES = {"endpoint", "variant"}
 _KINDS: Mapping[str, set[str]] = {  # the field that tells what a fault is -> the fields beside it
     "operation": {"code", "status", "message", "times", "after"},
     "delay": {"endpoint"},
+    "capacity": {"instance_type"},
     "metrics": {"endpoint", "seconds", "share"},
     "latency": _INSTANCES | {"ms", "seconds", "shape"},
     "errors": _INSTANCES | {"status"},
@@ -68,6 +69,9 @@ class Faults:
     delays: dict[str | None, float] = field(
         default_factory=dict
     )  # seconds by endpoint; None is every endpoint
+    capacity: dict[str | None, int] = field(
+        default_factory=dict
+    )  # most instances at once by type; None is every type
     # (endpoint, None for every one; kind) -> its amount: seconds of a delay, share of a gap
     metrics: dict[tuple[str | None, str], float] = field(default_factory=dict)
     set_metric_fault: Callable[..., None] = lambda endpoint, fault, amount=0.0: None
@@ -77,7 +81,8 @@ class Faults:
         """Put the fault in force; raise FaultError for one that makes no sense.
 
         Forms: {"operation", "code", "status": 400, "message": "", "times": 1 | null, "after": 0};
-        {"delay": seconds, "endpoint"?}; {"metrics": "drop" | "delay" | "gaps", "seconds" | "share", "endpoint"?};
+        {"delay": seconds, "endpoint"?}; {"capacity": most instances of a type at once, "instance_type"?};
+        {"metrics": "drop" | "delay" | "gaps", "seconds" | "share", "endpoint"?};
         {"latency": "constant" | "heavy_tail" | "ramp" | "cold_start", "ms", "shape" | "seconds"},
         {"errors": share, "status": 500} and {"wrong": share}, each with "endpoint"? and "variant"?;
         {"crash": instances, "endpoint", "variant"}, which happens once, now.
@@ -88,6 +93,8 @@ class Faults:
             case "delay":
                 seconds = _amount(wanted, "delay", 0.0)
                 self.delays[wanted.get("endpoint")] = seconds
+            case "capacity":
+                self.capacity[wanted.get("instance_type")] = _count(wanted["capacity"])
             case "metrics":
                 self._add_metric_fault(wanted)
             case "crash":
@@ -99,6 +106,7 @@ class Faults:
         """Take every fault back."""
         self.calls.clear()
         self.delays.clear()
+        self.capacity.clear()
         for endpoint in {endpoint for endpoint, _ in self.metrics}:
             self.set_metric_fault(endpoint, None)
         self.metrics.clear()
@@ -111,6 +119,7 @@ class Faults:
         return [
             *(dataclasses.asdict(fault) for fault in self.calls),
             *({"delay": seconds, "endpoint": endpoint} for endpoint, seconds in self.delays.items()),
+            *({"capacity": most, "instance_type": kind} for kind, most in self.capacity.items()),
             *(
                 {"metrics": kind, "endpoint": endpoint} | ({_METRICS[kind]: amount} if _METRICS[kind] else {})
                 for (endpoint, kind), amount in self.metrics.items()
@@ -135,6 +144,10 @@ class Faults:
     def delay(self, endpoint: str) -> float:
         """Return the seconds by which the endpoint's next transition is held up."""
         return self.delays.get(endpoint, self.delays.get(None, 0.0))
+
+    def most_instances(self, instance_type: str) -> int | None:
+        """Return how many instances of the type are to be had at once, None for as many as one likes."""
+        return self.capacity.get(instance_type, self.capacity.get(None))
 
     def _add_metric_fault(self, wanted: dict[str, Any]) -> None:
         kind = wanted["metrics"]
@@ -232,6 +245,12 @@ def _amount(wanted: dict[str, Any], name: str, least: float, most: float = 1e9) 
         upper = f"between {least:g} and {most:g}" if most < 1e9 else f"{least:g} or more"
         raise FaultError(f"{name} is {value!r}; it must be a number {upper}")
     return float(value)
+
+
+def _count(most: Any) -> int:
+    if isinstance(most, bool) or not isinstance(most, int) or most < 0:
+        raise FaultError(f"capacity is {most!r}; it must be 0 or more instances")
+    return most
 
 
 def _call_fault(wanted: dict[str, Any]) -> CallFault:

@@ -60,8 +60,12 @@ def use_hosting(sagemaker: Any) -> None:
     settled(sagemaker)
     policy = {
         "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
-            "TerminationWaitInSeconds": 0,
+            "TrafficRoutingConfiguration": {
+                "Type": "LINEAR",
+                "WaitIntervalInSeconds": 1,
+                "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+            },
+            "TerminationWaitInSeconds": 1,
         }
     }
     sagemaker.update_endpoint(EndpointName="endpoint", EndpointConfigName="shadowed", DeploymentConfig=policy)

@@ -57,8 +57,10 @@ def retain(new: Record, old: Record, excluded: Iterable[str]) -> None:
         variant["CurrentWeight"] = variant["DesiredWeight"]
 
 
-def fleet_plan(endpoint: str, deployed: Record, artifacts: Mapping[str, Path | None]) -> FleetPlan:
-    """Return the plan of the fleet; `artifacts` holds each model's local file."""
+def fleet_plan(
+    endpoint: str, deployed: Record, artifacts: Mapping[str, Path | None], counts: Mapping[str, int]
+) -> FleetPlan:
+    """Return the plan of a fleet with `counts` instances by variant; `artifacts` holds each model's local file."""
     config = deployed["Config"]
     asked = {
         variant["VariantName"]: variant
@@ -76,7 +78,7 @@ def fleet_plan(endpoint: str, deployed: Record, artifacts: Mapping[str, Path | N
                 model_data=artifacts[variant["ModelName"]],
                 environment=container.get("Environment", {}),
                 instance_type=variant["InstanceType"],
-                instance_count=variant["DesiredInstanceCount"],
+                instance_count=counts[variant["VariantName"]],
                 weight=variant["DesiredWeight"],
                 shadow=variant["Shadow"],
                 startup_timeout=float(timeout) if timeout else _DEFAULT_STARTUP_SECONDS,
@@ -103,6 +105,7 @@ def arrived(deployed: Record) -> None:
 
 def summaries(deployed: Record, *, shadow: bool, status: str | None, pending: bool) -> list[dict[str, Any]]:
     """Return the variants as DescribeEndpoint shows them; a pending deployment's also name the instance type."""
+    since = deployed.get("StageTime", deployed["StartTime"])
     config = deployed["Config"]
     asked = {
         variant["VariantName"]: variant
@@ -128,14 +131,14 @@ def summaries(deployed: Record, *, shadow: bool, status: str | None, pending: bo
         if pending:
             summary["InstanceType"] = variant["InstanceType"]
         if status is not None:
-            summary["VariantStatus"] = [{"Status": status, "StartTime": deployed["StartTime"]}]
+            summary["VariantStatus"] = [{"Status": status, "StartTime": since}]
         shown.append(summary)
     return shown
 
 
 def pending_summary(deployed: Record) -> dict[str, Any]:
     """Return the PendingDeploymentSummary of a deployment that is not serving alone yet."""
-    status = "Baking" if deployed.get("Activated") else "Creating"
+    status = deployed.get("Stage", "Creating")
     summary = {
         "EndpointConfigName": deployed["Config"]["EndpointConfigName"],
         "StartTime": deployed["StartTime"],

@@ -7,11 +7,12 @@ from typing import Any
 from include.localcloud.clock import Clock
 from include.localcloud.sagemaker import deployment
 from include.localcloud.sagemaker.endpoint_configs import EndpointConfigs
+from include.localcloud.sagemaker.guardrail import check_names, guardrail
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.models import Models
 from include.localcloud.sagemaker.tags import Tags
 from include.localcloud.sagemaker.transitions import Transitions
-from include.localcloud.sagemaker.wording import exists, in_progress, invalid, missing, unsupported
+from include.localcloud.sagemaker.wording import exists, in_progress, invalid, missing
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -67,7 +68,6 @@ class Endpoints:
         if params.get("RetainDeploymentConfig"):
             policy = record.get("LastDeploymentConfig")
         if policy is not None:
-            _check_policy(policy)
             pending["DeploymentConfig"] = policy
         excluded = [
             item["VariantPropertyType"] for item in params.get("ExcludeRetainedVariantProperties", ())
@@ -76,6 +76,7 @@ class Endpoints:
             deployment.retain(pending, record["Serving"], excluded)
         elif excluded:
             raise invalid("ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true.")
+        check_names(guardrail(policy, pending), record["Serving"], pending)
         if policy is not None:
             record["LastDeploymentConfig"] = policy
         self._replace(record, pending)
@@ -256,18 +257,3 @@ class Endpoints:
 
 def _arn(name: str) -> str:
     return arn("sagemaker", f"endpoint/{name.lower()}")
-
-
-def _check_policy(policy: Mapping[str, Any]) -> None:
-    """Raise for a deployment policy that cannot be carried out; all-at-once with a termination wait can."""
-    if "BlueGreenUpdatePolicy" in policy and "RollingUpdatePolicy" in policy:
-        raise invalid(
-            "DeploymentConfig has both BlueGreenUpdatePolicy and RollingUpdatePolicy; it has one of them."
-        )
-    if "RollingUpdatePolicy" in policy:
-        raise unsupported("rolling updates; use BlueGreenUpdatePolicy")
-    routing = policy.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
-    if routing.get("Type", "ALL_AT_ONCE") != "ALL_AT_ONCE":
-        raise unsupported(f"traffic routing of type {routing['Type']}; use ALL_AT_ONCE")
-    if policy.get("AutoRollbackConfiguration", {}).get("Alarms"):
-        raise unsupported("automatic rollback on alarms; leave AutoRollbackConfiguration out")

@@ -13,6 +13,7 @@ from include.localcloud.sagemaker.experiments import InferenceExperiments
 from include.localcloud.sagemaker.models import Models
 from include.localcloud.sagemaker.package_groups import PackageGroups
 from include.localcloud.sagemaker.packages import Packages
+from include.localcloud.sagemaker.replacement import AlarmState
 from include.localcloud.sagemaker.tags import Tags
 from include.localcloud.sagemaker.transitions import Runtime, Transitions
 from include.localcloud.state import Table
@@ -22,7 +23,14 @@ class SageMaker:
     """Every resource of the control plane; `parts` are the objects whose methods are the operations."""
 
     def __init__(
-        self, folder: Path, *, runtime: Runtime, objects: ObjectStore, clock: Clock, faults: Faults
+        self,
+        folder: Path,
+        *,
+        runtime: Runtime,
+        objects: ObjectStore,
+        clock: Clock,
+        faults: Faults,
+        alarm_state: AlarmState,
     ) -> None:
         tables = {
             name: Table(folder / name)
@@ -68,6 +76,7 @@ class SageMaker:
             clock=clock,
             faults=faults,
             forget=tags.drop,
+            alarm_state=alarm_state,
         )
         endpoints = Endpoints(
             tables["endpoints"],

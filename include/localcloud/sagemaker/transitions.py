@@ -2,33 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from include.localcloud.clock import Clock
 from include.localcloud.faults import Faults
 from include.localcloud.runtime.plan import FleetPlan, StartupError
+from include.localcloud.sagemaker import replacement
 from include.localcloud.sagemaker.artifact import ArtifactError, Artifacts
+from include.localcloud.sagemaker.capacity import Capacity
 from include.localcloud.sagemaker.deployment import arrived, fleet_plan
+from include.localcloud.sagemaker.replacement import AlarmState, Replacement, RolledBackError, StuckError
 from include.localcloud.state import Record, Table
 
 log = logging.getLogger(__name__)
 
 _MAX_REASON = 1024  # characters of a FailureReason in the service model
+_PASSING = ("Activated", "Stage", "StageTime", "Claimed")  # what a deployment no longer says once it serves
 _NO_ARTIFACT = (
     'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an '
     "object located at the URL and that the role passed to CreateModel has permissions to download the object."
 )
 
 
-class Runtime(Protocol):
+class Runtime(replacement.Runtime, Protocol):
     """What the transitions need of the gateway."""
 
     async def prepare(self, plan: FleetPlan) -> Any: ...
-    def activate(self, fleet: Any) -> Any: ...
-    async def retire(self, fleet: Any) -> None: ...
-    async def resize(self, endpoint: str, variant: str, count: int) -> None: ...
     def reweight(self, endpoint: str, variant: str, weight: float) -> None: ...
     def remove(self, endpoint: str) -> Any: ...
 
@@ -48,6 +49,7 @@ class Transitions:
         clock: Clock,
         faults: Faults,
         forget: Callable[[str], None],
+        alarm_state: AlarmState,
     ) -> None:
         self._table = table
         self._runtime = runtime
@@ -55,6 +57,8 @@ class Transitions:
         self._clock = clock
         self._faults = faults
         self._forget = forget  # called with the ARN of an endpoint that is gone
+        self._alarm_state = alarm_state
+        self._capacity = Capacity(table, faults.most_instances)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def create(self, name: str) -> None:
@@ -129,7 +133,7 @@ class Transitions:
     async def _create(self, name: str) -> None:
         record = self._table[name]
         try:
-            fleet = await self._prepare(name, record["Pending"])
+            fleet = await self._prepare(name, record["Pending"], None)
         except StartupError as error:
             self._settle(name, "Failed", str(error))
             return
@@ -137,20 +141,24 @@ class Transitions:
         self._take_over(name)
 
     async def _update(self, name: str) -> None:
-        pending = self._table[name]["Pending"]
+        record = self._table[name]
+        update = Replacement(
+            record,
+            runtime=self._runtime,
+            prepare=lambda counts: self._prepare(name, record["Pending"], counts),
+            store=lambda: self._store(name),
+            alarm_state=self._alarm_state,
+            capacity=self._capacity,
+            clock=self._clock,
+        )
         try:
-            green = await self._prepare(name, pending)
-        except StartupError as error:
+            await update.run()
+        except (StartupError, RolledBackError) as error:
             self._settle(name, "InService", str(error))
-            return
-        blue = self._runtime.activate(green)
-        arrived(pending)
-        pending["Activated"] = True
-        self._store(name)
-        await self._clock.sleep(_termination_wait(self._table[name]))
-        if blue is not None:
-            await self._runtime.retire(blue)
-        self._take_over(name)
+        except StuckError as error:
+            self._settle(name, "UpdateRollbackFailed", str(error))
+        else:
+            self._take_over(name)
 
     async def _resize(self, name: str) -> None:
         serving = self._table[name]["Serving"]
@@ -171,13 +179,15 @@ class Transitions:
 
     async def _apply(self, name: str, count: str, weight: str) -> None:
         for variant in self._table[name]["Serving"]["Variants"]:
+            self._capacity.require(variant["InstanceType"], variant[count] - variant["CurrentInstanceCount"])
             await self._runtime.resize(name, variant["VariantName"], variant[count])
             self._runtime.reweight(name, variant["VariantName"], variant[weight])
 
     async def _delete(self, name: str) -> None:
-        fleet = self._runtime.remove(name)
-        if fleet is not None:
-            await self._runtime.retire(fleet)
+        beside = self._runtime.withdraw(name)
+        for fleet in (self._runtime.remove(name), beside):
+            if fleet is not None:
+                await self._runtime.retire(fleet)
         arn = self._table[name]["EndpointArn"]
         del self._table[name]
         self._forget(arn)
@@ -187,9 +197,11 @@ class Transitions:
         record = self._table[name]
         if record.get("Pending", {}).get("Activated"):  # killed after the swap: the new one serves
             record["Serving"] = record.pop("Pending")
+            for field in _PASSING:
+                record["Serving"].pop(field, None)
             record["EndpointConfigName"] = record["Serving"]["Config"]["EndpointConfigName"]
         try:
-            self._runtime.activate(await self._prepare(name, record["Serving"]))
+            self._runtime.activate(await self._prepare(name, record["Serving"], {}))
         except StartupError as error:
             self._settle(name, "Failed", f"The endpoint did not come back after a restart: {error}")
             return
@@ -199,13 +211,20 @@ class Transitions:
             log.info("endpoint %s: InService again", name)
         self._store(name)
 
-    async def _prepare(self, name: str, deployed: Record) -> Any:
+    async def _prepare(self, name: str, deployed: Record, counts: Mapping[str, int] | None) -> Any:
+        """Return a fleet of the deployment, with as many instances as it desires where `counts` says nothing.
+
+        Capacity is claimed for one that comes beside what serves, not for what comes back after a restart ({}).
+        """
+        wanted = {variant["VariantName"]: variant["DesiredInstanceCount"] for variant in deployed["Variants"]}
+        if counts != {}:
+            self._capacity.claim(deployed, counts or wanted)
         files: dict[str, Path | None] = {}
         for model, container in deployed["Containers"].items():
             url = container.get("ModelDataUrl")
             files[model] = None if url is None else await self._artifact(deployed, url)
         self._store(name)
-        return await self._runtime.prepare(fleet_plan(name, deployed, files))
+        return await self._runtime.prepare(fleet_plan(name, deployed, files, wanted | dict(counts or {})))
 
     async def _artifact(self, deployed: Record, url: str) -> Path:
         """Return the artefact as the deployment first found it, even if S3's object changed or went since."""
@@ -222,7 +241,8 @@ class Transitions:
     def _take_over(self, name: str) -> None:
         record = self._table[name]
         record["Serving"] = record.pop("Pending")
-        record["Serving"].pop("Activated", None)
+        for field in _PASSING:
+            record["Serving"].pop(field, None)
         arrived(record["Serving"])
         record["EndpointConfigName"] = record["Serving"]["Config"]["EndpointConfigName"]
         self._settle(name, "InService", None)
@@ -242,8 +262,3 @@ class Transitions:
 
     def _store(self, name: str) -> None:
         self._table[name] = self._table[name]
-
-
-def _termination_wait(record: Record) -> float:
-    policy = (record["Pending"].get("DeploymentConfig") or {}).get("BlueGreenUpdatePolicy", {})
-    return float(policy.get("TerminationWaitInSeconds", 0))

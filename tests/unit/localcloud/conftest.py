@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ class NotedRuntime:
     def __init__(self) -> None:
         self.notes: list[tuple[Any, ...]] = []
         self.serving: dict[str, FleetPlan] = {}
+        self.beside: dict[str, FleetPlan] = {}
         self.failure: str | None = None  # the next prepare or resize fails with this reason
         self.gate = asyncio.Event()  # whatever takes its time waits for it
         self.gate.set()
@@ -89,8 +90,20 @@ class NotedRuntime:
     def activate(self, fleet: FleetPlan) -> FleetPlan | None:
         previous = self.serving.get(fleet.endpoint)
         self.serving[fleet.endpoint] = fleet
+        self.beside.pop(fleet.endpoint, None)
         self.notes.append(("activate", fleet.config))
         return previous
+
+    def share(self, fleet: FleetPlan, share: float) -> None:
+        self.beside[fleet.endpoint] = fleet
+        self.notes.append(("share", fleet.config, round(share, 4)))
+
+    def withdraw(self, endpoint: str) -> FleetPlan | None:
+        return self.beside.pop(endpoint, None)
+
+    async def scale(self, fleet: FleetPlan, variant: str, count: int) -> None:
+        self._fail()
+        self.notes.append(("scale", fleet.config, count))
 
     async def retire(self, fleet: FleetPlan) -> None:
         await self.gate.wait()
@@ -127,6 +140,7 @@ class ControlPlane:
         self.runner = asyncio.Runner()
         self.clock = clock or StillClock()
         self.faults = Faults()
+        self.alarm: Callable[[str], str | None] = lambda name: None  # the state of an alarm, now
         self.runtime = self.run(self._runtime())
         self.store = ObjectStore(folder / "s3", self.clock)
         self.sagemaker = SageMaker(
@@ -135,6 +149,7 @@ class ControlPlane:
             objects=self.store,
             clock=self.clock,
             faults=self.faults,
+            alarm_state=self._alarm_state,
         )
         self.s3 = S3Service(self.store, self.runtime.flush, self.faults)
         self.local = LocalApi(self.faults, dict, self.clock)
@@ -150,6 +165,9 @@ class ControlPlane:
 
     async def _runtime(self) -> NotedRuntime:
         return NotedRuntime()
+
+    def _alarm_state(self, name: str) -> str | None:
+        return self.alarm(name)
 
     def run(self, awaitable: Any) -> Any:
         return self.runner.run(awaitable)

@@ -122,6 +122,8 @@ def test_without_a_data_plane_instances_have_no_faults() -> None:
         ({"operation": "X", "code": "C", "after": -1}, "after is -1"),
         ({"operation": "X", "code": "C", "status": 200}, "status is 200"),
         ({"delay": -1}, "delay is -1"),
+        ({"capacity": -1}, "capacity is -1"),
+        ({"capacity": 1.5}, "capacity is 1.5"),
         ({"delay": "soon"}, "delay is 'soon'"),
         ({"metrics": "late"}, "allowed are 'drop', 'delay', 'gaps'"),
         ({"metrics": "delay"}, r"a metrics fault delay needs \['seconds'\]"),

@@ -174,42 +174,6 @@ def test_the_last_deployment_config_is_remembered(plane: Any) -> None:
     assert updated(plane, "one")["LastDeploymentConfig"] == policy
 
 
-@pytest.mark.parametrize(
-    ("policy", "reason"),
-    [
-        (
-            {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1},
-                    "WaitIntervalInSeconds": 0,
-                }
-            },
-            "rolling updates",
-        ),
-        (
-            {
-                "BlueGreenUpdatePolicy": {
-                    "TrafficRoutingConfiguration": {
-                        "Type": "CANARY",
-                        "WaitIntervalInSeconds": 0,
-                        "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
-                    }
-                }
-            },
-            "CANARY",
-        ),
-        ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "rollback on alarms"),
-    ],
-)
-def test_what_cannot_be_carried_out_is_refused_and_changes_nothing(
-    plane: Any, refused: Any, policy: Any, reason: str
-) -> None:
-    before = created(plane)
-    with pytest.raises(refused, match=reason):
-        updated(plane, "two", DeploymentConfig=policy)
-    assert plane.endpoint() == before
-
-
 def test_an_update_takes_the_configs_counts_unless_the_live_ones_are_retained(plane: Any) -> None:
     created(plane)
     wish = {"VariantName": "production", "DesiredInstanceCount": 5, "DesiredWeight": 0.25}

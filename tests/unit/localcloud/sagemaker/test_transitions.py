@@ -110,3 +110,21 @@ def test_a_slow_transition_is_held_up_by_the_fault(served: Any) -> None:
     served.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="two")
     served.settle()
     assert served.clock.now() == before + 120
+
+
+def test_a_guarded_update_cut_short_begins_again_from_the_old_fleet(served: Any, revived: Any) -> None:
+    served.runtime.gate.clear()
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60}
+    policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+    served.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="two", DeploymentConfig=policy)
+    again = revived()
+    again.settle()
+    assert again.endpoint()["EndpointConfigName"] == "two"
+    assert again.runtime.notes == [
+        ("prepare", "one"),
+        ("activate", "one"),
+        ("prepare", "two"),
+        ("share", "two", 1.0),
+        ("activate", "two"),
+        ("retire", "one"),
+    ]
