@@ -1,4 +1,4 @@
-"""`python -m include.cli`: check specs, plan a rollout and look at what rollouts left behind."""
+"""`python -m include.cli`: check specs, plan a rollout, replay requests and look at what rollouts left behind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import conclude, plan, status, validate
+from include.cli import conclude, plan, replay, status, validate
 from include.rollout.errors import RolloutError
 
 _COMMANDS: dict[
@@ -16,6 +16,7 @@ _COMMANDS: dict[
     "validate": (validate.arguments, validate.run, "check spec files; needs no AWS"),
     "plan": (plan.arguments, plan.run, "say what a rollout would change and whether its window can decide"),
     "conclude": (conclude.arguments, conclude.run, "promote now, remove now or extend a running rollout"),
+    "replay": (replay.arguments, replay.run, "send recorded requests to an endpoint and see how it answers"),
     "status": (status.arguments, status.run, "list rollouts, or show one"),
 }
 

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -105,10 +106,10 @@ class Run:
             watchers = [
                 self.loop.create_task(self.watched(watcher))
                 for watcher in (
-                    self.sweep(),
-                    self.poll(stopped),
-                    self.report(progress, progress_every),
-                    self.renew(),
+                    self.sweep,
+                    partial(self.poll, stopped),
+                    partial(self.report, progress, progress_every),
+                    self.renew,
                 )
             ]
             try:
@@ -292,9 +293,9 @@ class Run:
         """Run something that may be slow in a thread."""
         return await self.loop.run_in_executor(self.threads, function, *arguments)
 
-    async def watched(self, watcher: Coroutine[None, None, None]) -> None:
+    async def watched(self, watcher: Callable[[], Coroutine[None, None, None]]) -> None:
         try:
-            await watcher
+            await watcher()
         except Exception as error:
             self.fail(error)
 

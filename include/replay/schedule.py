@@ -116,10 +116,14 @@ def parts(section: ReplaySection) -> str:
     }[section.pacer]
     ends = chain(
         () if section.count is None else (f"{section.count} requests",),
-        () if section.passes is None else (f"{section.passes} pass(es) over the source",),
+        () if section.passes is None else (_times(section.passes),),
         () if section.duration is None else (f"{section.duration:g} s",),
     )
     said = " or ".join(ends)
     top = ", together with live traffic" if section.top_up else ""
-    copies = f", each {section.copies} times" if section.copies > 1 else ""
+    copies = f", each {section.copies} times in a row" if section.copies > 1 else ""
     return f"{pace}{top}{copies}" + (f", at most {said}" if said else "")
+
+
+def _times(passes: int) -> str:
+    return "the source once" if passes == 1 else f"the source {passes} times"
