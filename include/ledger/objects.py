@@ -41,7 +41,8 @@ class Kind(StrEnum):
     VALIDATION = "validation"  # validation/<reading>: Great Expectations' result, whole
     FINDING = "finding"  # finding/<reading>: one gate's, or all of a reading
     PAIRS = "pairs"  # pairs/<shard>: mergeable partials
-    CALIBRATION = "calibration"
+    NOISE = "noise"  # what equal variants differ by, as it was known when the rollout was opened
+    CALIBRATION = "calibration"  # what this A/A rollout taught about it
     VERDICT = "verdict"
     CONCLUDE = "conclude"  # conclude/<n>: what a person asked for
     DECISION = "decision"  # who, when, why, digest of the evidence

@@ -28,6 +28,7 @@ class Mode(StrEnum):
 
     CANDIDATE = "candidate"  # judge a candidate, then promote it or roll back
     DRY_RUN = "dry_run"  # judge a candidate, record what would have been done, restore
+    AA = "aa"  # shadow production with itself, to measure the noise that later verdicts allow for
 
 
 class Settings(StrEnum):
@@ -74,6 +75,10 @@ class CandidateSection(_Section):
         if self.package and (self.artifact or self.image or self.environment):
             raise ValueError("package excludes artifact, image and environment; a package already names them")
         return self
+
+
+# What of the candidate may differ from production.
+_CHANGES = ("package", "artifact", "image", "environment", "instance_type", "instance_count")
 
 
 class CaptureSection(_Section):
@@ -188,7 +193,7 @@ class RolloutSpec(_Section):
     side_effect_free: Literal[True] = Field(
         description="must be true: the shadow answers copies of real requests, so the model may not change anything outside itself"
     )
-    candidate: CandidateSection
+    candidate: CandidateSection = Field(default_factory=CandidateSection)
     sampling: float = Field(
         default=1.0, gt=0, le=1, description="share of the requests that is copied to the shadow"
     )
@@ -228,6 +233,15 @@ class RolloutSpec(_Section):
                     f"gate {gate.name} has block {gate.block}; it must be a multiple of window.period ({self.window.period})"
                 )
         candidate = self.candidate
+        if self.mode is Mode.AA:
+            asked = [name for name in _CHANGES if getattr(candidate, name)]
+            if asked:
+                problems.append(
+                    f"mode is aa and candidate asks for {', '.join(asked)}; an A/A rollout shadows production with itself, "
+                    "so leave the candidate empty"
+                )
+            if self.refresh is not None:
+                problems.append("mode is aa and there is a refresh; an A/A rollout tries no candidate")
         if (
             self.mode is Mode.CANDIDATE
             and self.promotion.settings is Settings.PRODUCTION
@@ -266,7 +280,7 @@ def parse(document: object, source: str) -> RolloutSpec:
         except ValidationError as error:
             found = [dict(line) for line in error.errors()]
         else:
-            if not lines:
+            if not lines and not _asks_for_nothing(document):
                 return spec
             break
         lines += [line for line in found if candidate is document or line["type"] == "value_error"]
@@ -274,7 +288,23 @@ def parse(document: object, source: str) -> RolloutSpec:
         if mended == candidate:
             break
         candidate = mended
-    raise SpecError(source, tuple(dict.fromkeys(_problem(line) for line in lines)))
+    problems = [_problem(line) for line in lines]
+    if _asks_for_nothing(document):
+        problems.append(
+            f"candidate asks for nothing that production has not; name one of {', '.join(_CHANGES)}, or set mode to aa to "
+            "measure the endpoint's noise"
+        )
+    raise SpecError(source, tuple(dict.fromkeys(problems)))
+
+
+def _asks_for_nothing(document: Mapping[Any, Any]) -> bool:
+    candidate = document.get("candidate") or {}
+    return (
+        document.get("mode") != Mode.AA
+        and not document.get("refresh")
+        and isinstance(candidate, Mapping)
+        and all(candidate.get(name) in (None, "", {}) for name in _CHANGES)
+    )
 
 
 def recall(document: object, source: str) -> RolloutSpec:

@@ -8,6 +8,8 @@ from typing import Any
 from include.ledger.objects import Kind
 from include.rollout.spec import Mode
 from include.rollout.verdict import Action, Conclusion, End, Verdict
+from include.stats.calibration import LEAST_PERIODS, pooled
+from include.steps.noise import learn
 from include.steps.observe import concluded
 from include.steps.rollout import Rollout
 
@@ -23,11 +25,16 @@ def decide(rollout: Rollout) -> Action:
     verdict = rollout.ledger.require(Kind.VERDICT)
     said = Verdict(verdict["verdict"])
     action, end, who, why = _weigh(rollout, said, str(verdict["reason"]))
-    dry = rollout.spec.mode is Mode.DRY_RUN
+    acted = action
+    if rollout.spec.mode is Mode.DRY_RUN:
+        acted, end = Action.ROLL_BACK, End.DRY_RUN
+    elif rollout.spec.mode is Mode.AA:
+        acted = Action.ROLL_BACK
+        end, why = _calibrated(rollout)
     document: dict[str, Any] = {
         "verdict": said.value,
-        "action": (Action.ROLL_BACK if dry else action).value,
-        "end": (End.DRY_RUN if dry else end).value,
+        "action": acted.value,
+        "end": end.value,
         "who": who,
         "why": why,
         "evidence": verdict["evidence"],
@@ -69,6 +76,22 @@ def refused_by_approval(rollout: Rollout) -> dict[str, Any] | None:
     """Return the refusal of an approval, or None where none was asked for, given yet, or refused."""
     answer = rollout.ledger.read(Kind.APPROVAL)
     return answer if answer is not None and not answer["approved"] else None
+
+
+def _calibrated(rollout: Rollout) -> tuple[End, str]:
+    """Keep what the A/A rollout taught, and say what that is."""
+    calibration = learn(rollout)
+    if calibration is None:
+        return End.INCONCLUSIVE, (
+            f"fewer than {LEAST_PERIODS} periods of both variants were measured, which teach nothing about the noise; "
+            "make window.length longer"
+        )
+    noise = pooled([calibration])
+    return End.CALIBRATED, (
+        f"equal variants differed by {calibration.mean:+.1%} over {calibration.periods} periods; with the prior that is "
+        f"{noise.jitter_sd:.1%} jitter a period (autocorrelation {noise.autocorrelation:.2f}) and {noise.offset_sd:.1%} "
+        "lasting offset"
+    )
 
 
 def _weigh(rollout: Rollout, said: Verdict, reason: str) -> tuple[Action, End, str, str]:

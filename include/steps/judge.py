@@ -13,8 +13,10 @@ from include.ledger.objects import Kind, finding_key
 from include.rollout.evidence import Evidence
 from include.rollout.gate import Finding
 from include.rollout.names import moment, timestamp
+from include.rollout.spec import Mode
 from include.rollout.verdict import Verdict, deciding
 from include.rollout.window import Window
+from include.steps.noise import noise_of
 from include.steps.observe import Closed, asked_extension, read, window_of
 from include.steps.rollout import Rollout
 
@@ -42,7 +44,11 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
         evidence = Evidence.from_document(stored)
         say(f"reading {reading}: judging {len(evidence.production)} periods until {timestamp(evidence.end)}")
         judgement = judge(
-            evidence, rollout.spec.gates, reading=reading, aborting=closed in (Closed.ABORT, Closed.CONCLUDED)
+            evidence,
+            rollout.spec.gates,
+            reading=reading,
+            aborting=closed in (Closed.ABORT, Closed.CONCLUDED),
+            noise=noise_of(rollout),
         )
         rollout.write(f"{Kind.VALIDATION}/{reading}", {"result": judgement.validation})
         known = rollout.write(
@@ -64,6 +70,8 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
 def extend(rollout: Rollout) -> bool:
     """Extend an inconclusive window to its maximum, once; False when that is not to be."""
     spec, ledger = rollout.spec, rollout.ledger
+    if spec.mode is Mode.AA:
+        return False  # it was planned to measure for so long, whatever the gates say of equal variants
     if spec.window.maximum <= spec.window.length or ledger.read(Kind.EXTENSION) is not None:
         return False
     if ledger.require(Kind.WINDOW)["closed"] is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -15,10 +15,11 @@ from include.rollout.errors import ReplayError
 from include.rollout.evidence import Evidence, Threshold
 from include.rollout.gate import LatencyGate, LatencyThresholdGate
 from include.rollout.names import moment, timestamp
-from include.rollout.spec import RolloutSpec
+from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Conclusion
 from include.rollout.window import Window, floor_to
+from include.steps.noise import noise_of
 from include.steps.rollout import Rollout
 
 _STABLE_READS = 5  # at most so many readings of the closed window until two agree
@@ -77,7 +78,11 @@ def observe(rollout: Rollout) -> Progress:
     if until > seen:
         _refuse_failed_shards(rollout)
         evidence = read(rollout, window, until)
-        found = look(evidence, spec.gates)
+        found = look(evidence, spec.gates, noise=noise_of(rollout))
+        if spec.mode is Mode.AA:
+            found = replace(
+                found, crossed_after=None
+            )  # equal variants: what the gates see is the noise to learn
         tick = rollout.write(tick_key(until), _tick(evidence, found, window, seen))
         lines.append(tick["line"])
         if tick["abort"] is not None:

@@ -15,7 +15,9 @@ from include.rollout.baseline import Baseline
 from include.rollout.errors import LeaseHeldError, PlanError, RefusedError, RolloutError
 from include.rollout.spec import RolloutSpec, merge, parse
 from include.rollout.verdict import End
+from include.stats.calibration import Noise
 from include.steps.endpoint import read_baseline
+from include.steps.noise import fix_noise, known_noise
 from include.steps.plan import make_plan
 from include.steps.refresh import enter_candidate
 from include.steps.rollout import Rollout, Wait
@@ -72,6 +74,7 @@ def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | Rollo
         if adopted:
             say("this rollout was opened before; its baseline stands")
             _acquire(rollout, spec)
+            fix_noise(rollout)
             return spec
         enter_candidate(rollout, spec)
         if _is_being_settled(rollout, spec):
@@ -90,9 +93,11 @@ def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | Rollo
     try:
         _confirm(rollout, baseline)
         rollout.write(Kind.BASELINE, baseline.to_document())
+        noise = fix_noise(rollout)
     except BaseException:
         rollout.leases.release(lease)
         raise
+    say(f"noise between equal variants: {noise.source}")
     say(
         f"the lease on endpoint {baseline.endpoint} is ours (fence {lease.fence}); baseline is {baseline.config_name}"
     )
@@ -150,7 +155,8 @@ def _prepare(rollout: Rollout, spec: RolloutSpec) -> Baseline:
         artifacts.locate(rollout.clients, spec.candidate.artifact)
     if spec.replay is not None:
         artifacts.locate(rollout.clients, spec.replay.source)
-    plan = make_plan(rollout.clients, spec, baseline, rollout.id)
+    noise = Noise(**known_noise(rollout, baseline.endpoint)["noise"])
+    plan = make_plan(rollout.clients, spec, baseline, rollout.id, noise=noise)
     rollout.write(Kind.PLAN, plan.to_document())
     for line in plan.lines():
         say(line)

@@ -15,9 +15,10 @@ from include.rollout.baseline import Baseline
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate, Severity
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
-from include.rollout.spec import RolloutSpec
+from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, changes_model, differences, endpoint_config, shadow_variant
 from include.rollout.window import floor_to
+from include.stats.calibration import LEAST_PERIODS, PRIOR, Noise
 from include.stats.planning import (
     ErrorDesign,
     detectable_rate,
@@ -29,17 +30,20 @@ from include.stats.planning import (
 _POWER = 0.8
 _READINGS = 2  # fixed-sample gates are read at most twice, at alpha/2 each
 _HISTORY = timedelta(hours=1)
-# The prior for endpoints that were never calibrated: how requests, periods and instances scatter (log scale).
-_REQUEST_SD = 0.5
-_PERIOD_SD = 0.03
-_OFFSET_SD = 0.015
+_REQUEST_SD = 0.5  # of the log latency of requests, before any was measured
+# A margin finer than so many sds of the lasting offset would be answered by which instances the variants got.
+_OFFSETS = 2.5
 
 
-def make_plan(clients: Clients, spec: RolloutSpec, baseline: Baseline, rollout: str) -> Plan:
+def make_plan(
+    clients: Clients, spec: RolloutSpec, baseline: Baseline, rollout: str, *, noise: Noise = PRIOR
+) -> Plan:
     """Return the plan of a rollout on the live endpoint. Raises CloudError when CloudWatch cannot be read.
 
-    The traffic is the last hour's of the live endpoint plus the replay's. A window is refused when a gate that
-    binds would, even on a candidate equal to production, not pass with 80 % chance within the maximum.
+    The traffic is the last hour's of the live endpoint plus the replay's; `noise` is what equal variants differ by
+    there. A window is refused when a gate that binds would, even on a candidate equal to production, not pass with
+    80 % chance within the maximum, or when its margin is finer than the noise. An A/A rollout decides nothing, so
+    only a window too short to learn from is refused.
     """
     live, error_rate = _live(clients, spec, baseline)
     replayed = spec.replay.rate if spec.replay else 0.0
@@ -58,7 +62,7 @@ def make_plan(clients: Clients, spec: RolloutSpec, baseline: Baseline, rollout: 
             live_count=baseline.instance_count,
         )
 
-    gates = _gates(spec, rate, error_rate)
+    gates = _gates(spec, rate, error_rate, noise)
     return Plan(
         endpoint=baseline.endpoint,
         changes=_changes(baseline, config(Stage.SHADOW)),
@@ -69,7 +73,7 @@ def make_plan(clients: Clients, spec: RolloutSpec, baseline: Baseline, rollout: 
         window=spec.window.length,
         maximum=spec.window.maximum,
         gates=gates,
-        refusal=_refusal(spec, rate, gates),
+        refusal=_refusal(spec, rate, gates, noise),
     )
 
 
@@ -122,7 +126,7 @@ def _instances(shadow: Mapping[str, Any], baseline: Baseline) -> tuple[str, ...]
     )
 
 
-def _gates(spec: RolloutSpec, rate: float, error_rate: float) -> tuple[GatePlan, ...]:
+def _gates(spec: RolloutSpec, rate: float, error_rate: float, noise: Noise) -> tuple[GatePlan, ...]:
     plans: list[GatePlan] = []
     period, periods = spec.window.period, spec.window.length // spec.window.period
     aborting = sum(
@@ -144,7 +148,7 @@ def _gates(spec: RolloutSpec, rate: float, error_rate: float) -> tuple[GatePlan,
         elif isinstance(gate, ErrorRateGate | ErrorThresholdGate):
             plans.append(_error_gate(gate, rate * period, error_rate, periods, period, spec, aborting))
         elif isinstance(gate, LatencyGate):
-            plans.append(_latency_gate(gate, rate * period, period, spec))
+            plans.append(_latency_gate(gate, rate * period, period, spec, noise))
     return tuple(plans)
 
 
@@ -184,15 +188,17 @@ def _error_gate(
     return GatePlan(gate=gate.name, needed=needed, sentence=sentence)
 
 
-def _latency_gate(gate: LatencyGate, requests: float, period: int, spec: RolloutSpec) -> GatePlan:
+def _latency_gate(
+    gate: LatencyGate, requests: float, period: int, spec: RolloutSpec, noise: Noise
+) -> GatePlan:
     per_block = max(1, gate.block // period)
-    sd = _block_sd(float(gate.quantile[1:]) / 100, requests, spec.sampling, per_block)
+    sd = _block_sd(float(gate.quantile[1:]) / 100, requests, spec.sampling, per_block, noise)
     count = latency_periods(
         sd=sd,
         margin=gate.margin,
         alpha=gate.alpha / _READINGS,
         power=_POWER,
-        offset_sd=_OFFSET_SD,
+        offset_sd=noise.offset_sd,
         block=per_block,
     )
     needed = None if count is None else count * period
@@ -203,7 +209,7 @@ def _latency_gate(gate: LatencyGate, requests: float, period: int, spec: Rollout
         alpha=gate.alpha / _READINGS,
         periods=periods,
         power=_POWER,
-        offset_sd=_OFFSET_SD,
+        offset_sd=noise.offset_sd,
         block=per_block,
     )
     sentence = (
@@ -212,26 +218,45 @@ def _latency_gate(gate: LatencyGate, requests: float, period: int, spec: Rollout
     sentence += f"; at most {1 + gate.margin:.2f} times production's {gate.quantile} is allowed"
     if ratio is not None and ratio >= 1:
         sentence += f", and {ratio:.3f} times still passes in the window"
-    return GatePlan(gate=gate.name, needed=needed, sentence=sentence + " (noise assumed, not measured)")
+    return GatePlan(gate=gate.name, needed=needed, sentence=f"{sentence} ({_origin(noise)})")
 
 
-def _block_sd(share: float, requests: float, sampling: float, per_block: int) -> float:
-    """Return the sd of a block's mean log ratio of two quantiles between equal variants, under the prior.
+def _block_sd(share: float, requests: float, sampling: float, per_block: int, noise: Noise) -> float:
+    """Return the sd of a block's mean log ratio of two quantiles between equal variants.
 
     The sample quantile at `share` of n lognormal requests has sd(log) = sd sqrt(share (1 - share)/n)/phi(z_share)
     (David & Nagaraja, Order Statistics, 3rd ed., section 10.2).
     """
     spread = _REQUEST_SD * math.sqrt(share * (1 - share)) / float(norm.pdf(norm.ppf(share)))
     sampling_variance = spread**2 * (1 / max(requests, 1.0) + 1 / max(requests * sampling, 1.0))
-    return math.sqrt((sampling_variance + 2 * _PERIOD_SD**2) / per_block)
+    return math.sqrt((sampling_variance + 2 * noise.jitter_sd**2 * noise.memory) / per_block)
 
 
-def _refusal(spec: RolloutSpec, rate: float, gates: tuple[GatePlan, ...]) -> str | None:
+def _origin(noise: Noise) -> str:
+    return "noise assumed, not measured" if noise == PRIOR else "noise measured"
+
+
+def _refusal(spec: RolloutSpec, rate: float, gates: tuple[GatePlan, ...], noise: Noise) -> str | None:
     if rate <= 0:
         return (
             f"endpoint {spec.endpoint.name} had no requests in the last hour and the spec has no replay, "
             "so no window can decide; add a replay section or wait for traffic."
         )
+    if spec.mode is Mode.AA:
+        least = LEAST_PERIODS * spec.window.period
+        if spec.window.length >= least:
+            return None
+        return (
+            f"window.length is {spec.window.length} s; an A/A rollout learns nothing from fewer than {LEAST_PERIODS} periods, "
+            f"so set it to {least} s or more."
+        )
+    finest = math.expm1(_OFFSETS * noise.offset_sd)
+    for gate in spec.gates.rules:
+        if isinstance(gate, LatencyGate) and gate.severity is Severity.CRITICAL and gate.margin < finest:
+            return (
+                f"gate {gate.name} has margin {gate.margin:g}, which is finer than the noise of this endpoint "
+                f"({noise.source}); the finest that means anything here is {finest:.3f}."
+            )
     impossible = [gate.gate for gate in gates if gate.needed is None]
     if impossible:
         return f"{', '.join(impossible)} cannot pass in any window at {rate:.1f} requests/s; allow more, or send more requests."

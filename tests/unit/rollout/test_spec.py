@@ -144,3 +144,20 @@ def test_a_stored_spec_of_a_newer_version_is_still_read() -> None:
 def test_a_stored_spec_that_is_wrong_is_refused_all_the_same() -> None:
     with pytest.raises(SpecError, match="sampling"):
         recall(merge(GOOD, {"sampling": 7}), "the stored spec")
+
+
+def test_an_a_a_rollout_shadows_production_with_itself() -> None:
+    spec = parse({**GOOD, "candidate": {}, "mode": "aa"}, "aa.yaml")
+    assert spec.mode == "aa"
+    with pytest.raises(
+        SpecError, match="candidate asks for image; an A/A rollout shadows production with itself"
+    ):
+        parse({**GOOD, "mode": "aa"}, "aa.yaml")
+
+
+@pytest.mark.parametrize("candidate", [{}, None, {"package_group": "churn"}])
+def test_a_candidate_must_ask_for_something(candidate: object) -> None:
+    with pytest.raises(
+        SpecError, match="candidate asks for nothing that production has not; name one of package"
+    ):
+        parse({**GOOD, "candidate": candidate}, "empty.yaml")

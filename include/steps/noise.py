@@ -1,0 +1,62 @@
+"""The noise that a rollout is judged with: what A/A rollouts of the endpoint taught, fixed when it is opened."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from include.gates.calibration import calibration_of
+from include.ledger.calibrations import Calibrations
+from include.ledger.objects import Kind
+from include.rollout.evidence import Evidence
+from include.rollout.names import moment
+from include.stats.calibration import PRIOR, Calibration, Noise, pooled
+from include.steps.rollout import Rollout
+
+_POOLED = 20  # the last so many A/A rollouts count: instances, models and traffic change over the months
+
+
+def known_noise(rollout: Rollout, endpoint: str) -> dict[str, Any]:
+    """Return the noise of an endpoint as it is known now, with the calibrations that it comes from."""
+    found = _calibrations(rollout, endpoint).newest(_POOLED)
+    noise = pooled([Calibration.from_document(document) for document in found])
+    return {"noise": asdict(noise), "calibrations": found}
+
+
+def fix_noise(rollout: Rollout) -> Noise:
+    """Write down, once, the noise that this rollout is judged with: what is learnt meanwhile changes no verdict."""
+    rollout.write(Kind.NOISE, known_noise(rollout, rollout.baseline.endpoint))
+    return noise_of(rollout)
+
+
+def noise_of(rollout: Rollout) -> Noise:
+    """Return the noise that was fixed when the rollout was opened; the prior for one of an older version."""
+    fixed = rollout.ledger.read(Kind.NOISE)
+    return PRIOR if fixed is None else Noise(**fixed["noise"])
+
+
+def learn(rollout: Rollout) -> Calibration | None:
+    """Keep what an A/A rollout taught, once, for the endpoint's later rollouts; None where it measured too little.
+
+    The last reading's evidence is what it learns from. A killed attempt leaves nothing that a second one would not
+    write the same.
+    """
+    known = rollout.ledger.read(Kind.CALIBRATION)
+    if known is None:
+        readings = rollout.ledger.keys(f"{Kind.EVIDENCE}/")
+        if not readings:
+            return None
+        evidence = Evidence.from_document(rollout.ledger.require(readings[-1]))
+        calibration = calibration_of(evidence, rollout_id=rollout.id)
+        if calibration is None:
+            return None
+        known = rollout.write(Kind.CALIBRATION, {"calibration": calibration.to_document()})
+    _calibrations(rollout, rollout.baseline.endpoint).add(
+        rollout.id, known["calibration"], at=moment(known["written_at"])
+    )
+    return Calibration.from_document(known["calibration"])
+
+
+def _calibrations(rollout: Rollout, endpoint: str) -> Calibrations:
+    clients = rollout.clients
+    return Calibrations(rollout.store, account=clients.account, region=clients.region, endpoint=endpoint)
