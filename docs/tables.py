@@ -27,7 +27,8 @@ _PLACE = re.compile(r"<!-- table: ([a-z_]+) -->\n.*?<!-- end -->", re.DOTALL)
 # Fields whose name and type say it all have no description in the spec; a page for people says it anyway.
 _WORDS = {
     "strategy": "how the shadow is put on the endpoint; `self_service`: by endpoint configs of our own",
-    "mode": "`candidate` judges and acts; `dry_run` judges, records what it would have done, and restores",
+    "mode": "`candidate` judges and acts; `dry_run` judges, records what it would have done, and restores; `aa` shadows "
+    "production with itself, to measure the noise",
     "capture.destination": "where SageMaker files what it captures",
     "capture.percentage": "share of the requests that is captured, in per cent",
     "replay.content_type": "content type of every request",
