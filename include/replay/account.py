@@ -98,6 +98,11 @@ class Account:
         """Return how many requests left: all but those that were shed."""
         return self.scheduled - self.shed
 
+    def sent_between(self, first: float, last: float) -> int:
+        """Return how many requests left of those scheduled in the periods that begin in [first, last) epoch seconds."""
+        inside = (counts for start, counts in self.periods.items() if first <= start < last)
+        return sum(counts.scheduled - counts.shed for counts in inside)
+
     def __add__(self, other: Account) -> Account:
         """Merge; associative and commutative. Accounts of different periods raise ValueError."""
         if self.period != other.period and self.periods and other.periods:

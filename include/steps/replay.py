@@ -92,7 +92,7 @@ def replay_shard(
                 first_index=journal.first_index,
                 permit=journal,
                 records=records,
-                part=None if live is None else live.part,
+                part=None if live is None else lambda: live.share,
             )
         outcome = journal.close(account)
     except TakenOverError as error:
@@ -150,27 +150,19 @@ class _Heard:
 
     def sent(self, begin: datetime, end: datetime) -> int:
         """Return how many requests scheduled in [begin, end) were sent."""
-        first, last = begin.timestamp(), end.timestamp()
-        return sum(
-            counts.scheduled - counts.shed
-            for account in (self.before, self.account)
-            for start, counts in account.periods.items()
-            if first <= start < last
-        )
+        whole = (self.before, self.account)
+        return sum(account.sent_between(begin.timestamp(), end.timestamp()) for account in whole)
 
 
 @dataclass
-class _LiveTraffic:
+class LiveTraffic:
     """Measures by CloudWatch what live callers send, and says which share of the replay it leaves to be sent."""
 
     rollout: Rollout
     section: ReplaySection
-    heard: _Heard
+    own: Callable[[datetime, datetime], int]  # requests that this shard sent between two moments
     say: Callable[[str], None]
     share: float = 1.0
-
-    def part(self) -> float:
-        return self.share
 
     def measure(self) -> None:
         """Look at the last whole periods that CloudWatch tells by now; the replay's own requests are no live traffic."""
@@ -180,7 +172,7 @@ class _LiveTraffic:
         counts = metrics.invocations(
             rollout.clients, rollout.variants, begin=begin, end=end, period=window.period
         )
-        own = self.heard.sent(begin, end) * self.section.shards  # every shard sends the same share
+        own = self.own(begin, end) * self.section.shards  # every shard sends the same share
         live = max(0.0, counts["production"] - own) / (end - begin).total_seconds()
         share = live_share(self.section.rate, live)
         if round(share, 2) != round(self.share, 2):
@@ -191,12 +183,12 @@ class _LiveTraffic:
 @contextlib.contextmanager
 def _live_traffic(
     rollout: Rollout, section: ReplaySection, heard: _Heard, say: Callable[[str], None]
-) -> Iterator[_LiveTraffic | None]:
+) -> Iterator[LiveTraffic | None]:
     """Give the measurement of live traffic, renewed every period, where the spec asks to top it up."""
     if not section.top_up:
         yield None
         return
-    live, done = _LiveTraffic(rollout=rollout, section=section, heard=heard, say=say), threading.Event()
+    live, done = LiveTraffic(rollout=rollout, section=section, own=heard.sent, say=say), threading.Event()
 
     def measure() -> None:
         try:

@@ -233,6 +233,22 @@ def test_the_warm_up_is_sent_and_not_counted(serve: Serve) -> None:
     assert len(server.seen) == 70
 
 
+def test_of_a_schedule_only_the_part_is_sent_that_is_asked_for_at_the_time(serve: Serve) -> None:
+    server, asked = serve(), []
+
+    def part() -> float:
+        asked.append(len(asked))
+        return 0.0 if len(asked) <= 100 else 0.5 if len(asked) <= 500 else 1.0
+
+    account = run(server.url, rows(600), pacer=Constant(rate=1000), part=part)
+    sent = {int(name.rpartition("-")[2]) for name in server.ids}
+    assert account.scheduled + account.spared == 600
+    assert account.answered == len(sent) == account.scheduled
+    assert not sent & set(range(100))
+    assert 150 <= len(sent & set(range(100, 500))) <= 250
+    assert set(range(500, 600)) <= sent
+
+
 def test_indices_go_on_where_an_earlier_run_ended(serve: Serve) -> None:
     server = serve()
     began = time.monotonic()

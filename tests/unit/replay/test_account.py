@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.replay.account import Account, FailureKind, Period
+from include.replay.histogram import Histogram
 from include.replay.tally import ANSWERED, KINDS, ROW, SHED, account_of
 
 EPOCH = 1.7e9
@@ -108,3 +109,31 @@ def test_accounts_of_different_periods_do_not_merge() -> None:
 def test_an_account_of_another_schema_is_not_read() -> None:
     with pytest.raises(ValueError, match="schema"):
         Account.from_document(Account().to_document() | {"schema": 99})
+
+
+def test_what_was_sent_between_two_moments_is_counted_by_periods() -> None:
+    periods = {
+        10: Period(scheduled=5, answered=3, failed=1, shed=1),
+        20: Period(scheduled=7, answered=7),
+        30: Period(scheduled=2, shed=2),
+    }
+    found = Account(
+        scheduled=14,
+        answered=10,
+        failed={FailureKind.TIMEOUT: 1},
+        shed=3,
+        started=10.0,
+        ended=31.0,
+        lateness=Histogram.of(np.zeros(11)),
+        periods=periods,
+    )
+    assert [found.sent_between(*span) for span in ((10, 20), (10, 30), (20, 40), (0, 10))] == [4, 11, 7, 0]
+
+
+def test_what_was_spared_merges_and_is_nothing_in_accounts_from_before() -> None:
+    both = Account(spared=2) + Account(spared=3)
+    assert both.spared == 5
+    document = both.to_document()
+    assert Account.from_document(document) == both
+    del document["spared"]
+    assert Account.from_document(document).spared == 0
