@@ -12,7 +12,13 @@ from include.gates.table import INVOCATIONS, Table
 from include.gates.wording import above, count, percent, points
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, Finding, Outcome
 from include.stats.eprocess import excess_log_e, rate_log_e
-from include.stats.proportions import Counts, clopper_pearson, difference_upper, ratio_upper
+from include.stats.proportions import (
+    Counts,
+    clopper_pearson,
+    difference_upper,
+    period_design_effect,
+    ratio_upper,
+)
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +88,7 @@ def error_rate(gate: ErrorRateGate, table: Table, reading: Reading) -> Finding:
 
     The shadow may exceed production by max(relative x production's rate, absolute). Either part suffices, so
     the score limit of the difference is held against the absolute part, that of the ratio against the relative.
+    Errors that both variants share period by period narrow the limits, bunches of one variant's own widen them.
     """
     seen = _Errors.of(table, gate.metric)
     facts = {
@@ -101,19 +108,26 @@ def error_rate(gate: ErrorRateGate, table: Table, reading: Reading) -> Finding:
     alpha = reading.alpha(gate)
     difference = shadow.rate - production.rate
     relative = gate.relative * production.rate
-    upper = difference_upper(shadow, production, alpha=alpha)
-    lower = -difference_upper(production, shadow, alpha=alpha)
+    phi = period_design_effect(
+        shadow_errors=seen.shadow_errors,
+        shadow_requests=seen.shadow_requests,
+        production_errors=seen.production_errors,
+        production_requests=seen.production_requests,
+        alpha=alpha,
+    )
+    upper = difference_upper(shadow, production, alpha=alpha, phi=phi)
+    lower = -difference_upper(production, shadow, alpha=alpha, phi=phi)
     allowed, high = gate.absolute, upper
     if relative > gate.absolute and not upper < gate.absolute:
         allowed = relative
-        high = (ratio_upper(shadow, production, alpha=alpha) - 1) * production.rate
+        high = (ratio_upper(shadow, production, alpha=alpha, phi=phi) - 1) * production.rate
     facts |= {
         "effect": difference,
         "low": lower,
         "high": high if np.isfinite(high) else None,
         "limit": allowed,
         "n": int(shadow.requests),
-        "details": _rates(shadow, production),
+        "details": {**_rates(shadow, production), "design_effect": phi},
     }
     words = (
         f"the shadow's error rate {percent(shadow.rate)} ({count(shadow.errors)} of {count(shadow.requests)}) is "

@@ -44,7 +44,8 @@ def log_ratio_limits(
     periods first keeps autocorrelated jitter from being counted as independent (batch means: Law 1983);
     periods that fill no block are spread over the others. `offset_sd` is the calibrated sd of the persistent
     log offset between two equal variants on different instances: it does not average out over periods, so it
-    is added to the standard error in full. Noise shared by both variants cancels in the ratio.
+    is added to the standard error in full. As it is not estimated from these blocks, the degrees of freedom are
+    those of the sum of both variances (Satterthwaite 1946). Noise shared by both variants cancels in the ratio.
 
     Raises ValueError with fewer than two blocks, or on values that are not finite and positive.
     """
@@ -67,11 +68,19 @@ def log_ratio_limits(
     ratios = np.log(a) - np.log(b)
     means = block_means(ratios, blocks)
     mean = float(np.mean(ratios))
-    error = float(np.sqrt(np.var(means, ddof=1) / blocks + offset_sd**2))
-    reach = float(student.ppf(1 - alpha, blocks - 1)) * error
+    estimated = float(np.var(means, ddof=1) / blocks)
+    error = float(np.sqrt(estimated + offset_sd**2))
+    reach = float(student.ppf(1 - alpha, freedom(estimated, offset_sd, blocks))) * error
     return LogRatio(
         mean=mean, lower=mean - reach, upper=mean + reach, error=error, blocks=blocks, periods=int(a.size)
     )
+
+
+def freedom(estimated: float, offset_sd: float, blocks: int) -> float:
+    """Return the degrees of freedom of a variance estimated from blocks plus a known one (Satterthwaite 1946)."""
+    if estimated <= 0:
+        return float("inf") if offset_sd > 0 else blocks - 1.0
+    return (blocks - 1) * float(((estimated + offset_sd**2) / estimated) ** 2)
 
 
 def block_means(values: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:

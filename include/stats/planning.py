@@ -8,6 +8,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from include.stats.eprocess import excess_log_e, log_threshold
+from include.stats.noninferiority import freedom
 from include.stats.proportions import score_statistics
 
 LONGEST = 1_000_000  # periods beyond which a window is called hopeless
@@ -114,7 +115,7 @@ def latency_periods(
 ) -> int | None:
     """Return the periods after which two equal variants pass latency non-inferiority with chance `power`.
 
-    m blocks suffice when (t_{1-alpha, m-1} + z_power) se <= log(1 + margin), with se^2 = sd^2/m + offset_sd^2
+    m blocks suffice when (t_{1-alpha} + z_power) se <= log(1 + margin), with se^2 = sd^2/m + offset_sd^2
     and sd that of the per-block log ratio between equal variants; None where the offset alone is too large.
     """
 
@@ -146,7 +147,8 @@ def largest_passing_ratio(
     blocks = periods // block
     if blocks < 2:
         return None
-    reach = float(student.ppf(1 - alpha, blocks - 1) + norm.ppf(power))
+    critical = student.ppf(1 - alpha, freedom(sd**2 / blocks, offset_sd, blocks))
+    reach = float(critical + norm.ppf(power))
     return float((1 + margin) * np.exp(-reach * np.sqrt(sd**2 / blocks + offset_sd**2)))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import beta, binomtest, norm
+from scipy.stats import t as student
 
 from include.stats.constrained import boundary_rates
 
@@ -58,7 +59,7 @@ def score_statistic(
     """Return the score z of "p_shadow = ratio p_production + difference"; negative where the shadow is better.
 
     Miettinen & Nurminen 1985 (Statistics in Medicine 4:213-226) for a difference and for a ratio, with their
-    factor N/(N-1) on the variance at the constrained estimate; `phi` >= 1 widens it for overdispersed counts.
+    factor N/(N-1) on the variance at the constrained estimate; `phi` multiplies it (see `period_design_effect`).
     """
     z = score_statistics(
         shadow.errors,
@@ -138,6 +139,51 @@ def ratio_upper(shadow: Counts, production: Counts, *, alpha: float, phi: float 
     if high == low:
         return float(low)
     return float(np.exp(brentq(excess, np.log(low), np.log(high), xtol=1e-10)))
+
+
+# Fewer periods than this do not show how errors come, nor do fewer errors of either variant show what they share.
+LEAST_PERIODS = 20
+LEAST_ERRORS = 15
+
+
+def period_design_effect(
+    *,
+    shadow_errors: ArrayLike,
+    shadow_requests: ArrayLike,
+    production_errors: ArrayLike,
+    production_requests: ArrayLike,
+    alpha: float,
+) -> float:
+    """Return the `phi` that makes score limits hold for errors that come in bursts or hit both variants alike.
+
+    Counts are per period, shape (periods,). Both variants answer the same requests, so that an error which the
+    request causes is counted in both and cancels in the difference, as a burst that hits both does; errors that
+    one variant makes in bunches vary by more than a binomial's. The variance over periods of (shadow's errors -
+    ratio x production's), at the ratio seen, says how much of either there is (a sandwich variance); it is
+    estimated from few periods, so phi also holds the square of t / z at `alpha`, with the degrees of freedom of
+    that estimate. phi may lie below 1. It is 1 with fewer than `LEAST_PERIODS` periods with requests of both, and
+    at least 1 with fewer than `LEAST_ERRORS` errors of either.
+    """
+    z = float(norm.ppf(1 - _alpha(alpha)))
+    xs, ns, xp, n_p = (
+        np.asarray(v, dtype=np.float64)
+        for v in (shadow_errors, shadow_requests, production_errors, production_requests)
+    )
+    used = (ns > 0) & (n_p > 0)
+    xs, ns, xp, n_p = (v[used] for v in (xs, ns, xp, n_p))
+    periods = xs.size
+    if periods < LEAST_PERIODS or not xs.sum() or not xp.sum():
+        return 1.0
+    expected = (xs.sum() / ns.sum()) / (xp.sum() / n_p.sum()) * ns / n_p
+    squares = (xs - expected * xp) ** 2
+    seen = float(squares.sum()) * periods / (periods - 1)
+    binomial = float(xs.sum() + (expected**2 * xp).sum())
+    if not seen > 0:
+        return 1.0
+    off = float(((squares - squares.mean()) ** 2).sum())
+    freedom = min(periods - 1.0, 2 * seen**2 / off) if off > 0 else periods - 1.0
+    phi = seen / binomial * float(student.ppf(1 - alpha, freedom) / z) ** 2
+    return phi if min(xs.sum(), xp.sum()) >= LEAST_ERRORS else max(1.0, phi)
 
 
 def agresti_caffo_upper(shadow: Counts, production: Counts, *, alpha: float, phi: float = 1.0) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp
 
-from include.stats.noninferiority import log_ratio_limits
+from include.stats.noninferiority import freedom, log_ratio_limits
 
 
 def test_with_blocks_of_one_it_is_the_t_interval_of_the_log_ratio():
@@ -62,3 +62,21 @@ def test_a_quantile_that_cannot_be_is_refused(bad):
 def test_fewer_than_two_blocks_are_refused(periods):
     with pytest.raises(ValueError, match="two blocks"):
         log_ratio_limits(np.ones(periods), np.ones(periods), alpha=0.05, block=5)
+
+
+def test_an_offset_that_is_known_adds_freedom_and_one_that_is_not_there_adds_none():
+    assert freedom(0.01, 0.0, 12) == 11
+    assert freedom(0.01, 0.1, 12) == pytest.approx(44)
+    assert freedom(0.0, 0.1, 12) == float("inf")
+    assert freedom(0.0, 0.0, 12) == 11
+
+
+def test_at_the_margin_offset_included_the_error_is_kept():
+    rng = np.random.default_rng(14)
+    passed = 0
+    for _ in range(2000):
+        ratios = np.log(1.1) + rng.normal(0, 0.02) + rng.normal(0, 0.06, 12)
+        passed += log_ratio_limits(np.exp(ratios), np.ones(12), alpha=0.05, offset_sd=0.02).upper < np.log(
+            1.1
+        )
+    assert passed / 2000 <= 0.065

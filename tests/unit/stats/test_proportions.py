@@ -14,9 +14,11 @@ from include.stats.proportions import (
     agresti_caffo_upper,
     clopper_pearson,
     difference_upper,
+    period_design_effect,
     ratio_upper,
     sample_ratio_p,
     score_statistic,
+    score_statistics,
     wilson,
 )
 
@@ -147,3 +149,66 @@ def test_a_sample_ratio_is_tested_exactly():
 def test_impossible_counts_are_refused(errors, requests):
     with pytest.raises(ValueError, match="requests"):
         Counts(errors=errors, requests=requests)
+
+
+def errors_by_period(rng, runs, *, periods=60, requests=1200, rate=0.001, ratio=1.0, shared=0.5, bunches=0.0):
+    """Return counts a period: bursts that hit both, requests that fail in both, and the shadow's own bunches."""
+    n = rng.poisson(requests * rng.uniform(0.75, 1.25, (runs, periods)))
+    burst = np.where(rng.random((runs, periods)) < 0.04, 4, 1)
+    both = rng.binomial(n, min(1, ratio) * rate * shared * burst)
+    production = both + rng.binomial(n, rate * burst - min(1, ratio) * rate * shared * burst)
+    own = ratio * rate * burst - min(1, ratio) * rate * shared * burst
+    if bunches:
+        own = own * rng.gamma(1 / bunches, bunches, (runs, periods))
+    return tuple(np.asarray(v, dtype=float) for v in (both + rng.binomial(n, own), n, production, n))
+
+
+def design_effects(counts, alpha=0.025):
+    names = ("shadow_errors", "shadow_requests", "production_errors", "production_requests")
+    return np.array(
+        [
+            period_design_effect(**dict(zip(names, run, strict=True)), alpha=alpha)
+            for run in zip(*counts, strict=True)
+        ]
+    )
+
+
+def passes(counts, *, phi=1.0, **line):
+    """Say which runs a reading at 2.5 % passes."""
+    z = score_statistics(*(v.sum(axis=1) for v in counts), **line)
+    return z < -norm.ppf(0.975) * np.sqrt(phi)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("rate", [0.0005, 0.005])
+def test_errors_that_requests_cause_are_not_counted_twice_against_the_shadow(shared, rate):
+    rng = np.random.default_rng(30)
+    at_limit = errors_by_period(rng, 1000, rate=rate, ratio=1.5, shared=shared)
+    assert passes(at_limit, phi=design_effects(at_limit), ratio=1.5).mean() <= 0.045
+    equal = errors_by_period(rng, 500, rate=rate, shared=shared)
+    plain, narrowed = passes(equal, ratio=1.5), passes(equal, phi=design_effects(equal), ratio=1.5)
+    if shared:
+        assert narrowed.mean() >= plain.mean() - 0.002
+    if shared and rate < 0.001:
+        assert narrowed.mean() >= plain.mean() + 0.1
+    assert narrowed.mean() >= plain.mean() - 0.05
+
+
+def test_the_difference_keeps_its_error_too():
+    rng = np.random.default_rng(31)
+    at_limit = errors_by_period(rng, 1000, requests=6000, rate=0.0001, ratio=3.0)
+    assert passes(at_limit, phi=design_effects(at_limit), difference=0.0002).mean() <= 0.045
+
+
+def test_errors_that_one_variant_makes_in_bunches_widen_the_limits():
+    rng = np.random.default_rng(32)
+    at_limit = errors_by_period(rng, 1000, rate=0.003, ratio=1.5, shared=0.0, bunches=2.0)
+    assert passes(at_limit, ratio=1.5).mean() > 0.08
+    assert passes(at_limit, phi=design_effects(at_limit), ratio=1.5).mean() <= 0.06
+
+
+def test_few_periods_or_few_errors_narrow_nothing():
+    rng = np.random.default_rng(33)
+    assert (design_effects(errors_by_period(rng, 50, periods=8, rate=0.01)) == 1).all()
+    assert (design_effects(errors_by_period(rng, 50, rate=0.0001)) >= 1).all()
+    assert (design_effects(tuple(np.zeros((1, 30)) + v for v in (0.0, 9.0, 0.0, 9.0))) == 1).all()
