@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -93,17 +94,27 @@ def register_package(
     return str(answer["ModelPackageArn"])
 
 
-def find_package(clients: Clients, group: str, key: str, value: str) -> str | None:
-    """Return the ARN of the newest package of the group whose metadata has `key` = `value`, or None."""
+def find_package(clients: Clients, group: str, *, key: str, value: str, since: datetime) -> str | None:
+    """Return the ARN of the newest package of the group whose metadata has `key` = `value`, or None.
+
+    Only packages made since a minute before `since` are looked at, each of which costs a call.
+    """
     with calling(f"Listing the packages of {group}"):
-        pages = clients.sagemaker.get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
-        )
-        for page in pages:
-            for summary in page["ModelPackageSummaryList"]:
-                arn = str(summary["ModelPackageArn"])
-                if describe_package(clients, arn).get("CustomerMetadataProperties", {}).get(key) == value:
-                    return arn
+        try:
+            pages = clients.sagemaker.get_paginator("list_model_packages").paginate(
+                ModelPackageGroupName=group,
+                CreationTimeAfter=since - timedelta(minutes=1),
+                SortBy="CreationTime",
+                SortOrder="Descending",
+            )
+            for page in pages:
+                for summary in page["ModelPackageSummaryList"]:
+                    arn = str(summary["ModelPackageArn"])
+                    if describe_package(clients, arn).get("CustomerMetadataProperties", {}).get(key) == value:
+                        return arn
+        except ClientError as error:
+            if not is_missing(error):
+                raise
     return None
 
 

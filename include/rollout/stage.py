@@ -41,6 +41,13 @@ def our_configs(rollout: str, baseline: Baseline) -> frozenset[str]:
     return frozenset(config_name(rollout, stage, baseline) for stage in Stage)
 
 
+def candidate_model(rollout: str, spec: RolloutSpec, baseline: Baseline) -> str:
+    """Name the model on trial: production's own where only instances change, else one that the rollout creates."""
+    if not changes_model(spec):
+        return baseline.model_name
+    return resource_name(rollout, "candidate", baseline.endpoint)
+
+
 def endpoint_config(
     spec: RolloutSpec,
     baseline: Baseline,

@@ -6,8 +6,8 @@ from typing import Any
 
 from include.aws import artifacts, registry
 from include.rollout.errors import RefusedError
-from include.rollout.names import resource_name
-from include.rollout.stage import candidate_container, changes_model
+from include.rollout.names import moment
+from include.rollout.stage import candidate_container, candidate_model, changes_model
 from include.steps.rollout import Rollout
 
 _COPIED = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
@@ -54,7 +54,7 @@ def register(rollout: Rollout) -> dict[str, Any]:
         )
         registered = True
         say(f"registered model package {package}, pending approval")
-    model = resource_name(rollout.id, "candidate", baseline.endpoint)
+    model = candidate_model(rollout.id, spec, baseline)
     arguments = {
         "ModelName": model,
         "PrimaryContainer": {"ModelPackageName": package},
@@ -66,6 +66,30 @@ def register(rollout: Rollout) -> dict[str, Any]:
     return rollout.write(
         "candidate", {"model": model, "package": package, "registered": registered, "created": True}
     )
+
+
+def candidate_of(rollout: Rollout) -> dict[str, Any] | None:
+    """Return what is on trial as the ledger has it, or as far as it was made by a process that died before saying so.
+
+    Names and the package's metadata derive from the rollout, so its own work is found without the ledger.
+    """
+    known = rollout.ledger.read("candidate")
+    spec, baseline = rollout.spec, rollout.baseline
+    if known is not None or not changes_model(spec):
+        return known
+    package = None
+    if spec.candidate.package is None:
+        group = spec.candidate.package_group or baseline.endpoint
+        since = moment(rollout.ledger.require("baseline")["written_at"])
+        package = registry.find_package(
+            rollout.clients, group, key=REGISTERED_BY, value=rollout.id, since=since
+        )
+    return {
+        "model": candidate_model(rollout.id, spec, baseline),
+        "package": package,
+        "registered": package is not None,
+        "created": True,
+    }
 
 
 def _destination(rollout: Rollout) -> str:

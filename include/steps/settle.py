@@ -14,6 +14,7 @@ from include.rollout.gate import Outcome
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action, End
 from include.steps.decide import refused_by_approval
+from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
@@ -126,7 +127,7 @@ def _carried_out(rollout: Rollout) -> End | None:
 def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     """Delete what this rollout created and nothing uses any more; tell the registry what came of the candidate."""
     baseline, clients = rollout.baseline, rollout.clients
-    candidate = rollout.ledger.read(Kind.CANDIDATE)
+    candidate = candidate_of(rollout)
     state = endpoints.describe(clients, baseline.endpoint)
     in_use = {name for name in ((state.config, state.pending) if state else ()) if name}
     deleted: list[str] = []

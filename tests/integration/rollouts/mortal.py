@@ -1,0 +1,128 @@
+"""A process that runs the tasks of one rollout and sends itself SIGKILL beside the n-th call that changes something."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from include.aws.clients import connect
+from include.rollout.verdict import Action, Conclusion, End
+from include.steps.conclude import conclude
+from include.steps.decide import decide
+from include.steps.deploy import deploy_shadow
+from include.steps.janitor import settle_dead
+from include.steps.judge import settle_verdict
+from include.steps.promote import promote
+from include.steps.register import register
+from include.steps.restore import roll_back
+from include.steps.settle import settle
+from tests.integration.rollouts.conftest import Drive, session
+
+_READS = ("Describe", "List", "Get", "BatchDescribe", "BatchGet")
+
+
+class Way(StrEnum):
+    """How a rollout goes when nobody kills it."""
+
+    PROMOTE = "promote"  # a person overrides an inconclusive verdict
+    ROLL_BACK = "roll back"  # a person removes the shadow
+    ABORT = "abort"  # the evidence is against the candidate
+    MARK_FAILED = "mark failed"  # settled without a decision, as when a person marks the run failed
+
+    @property
+    def end(self) -> End:
+        """Return how it ends."""
+        return {Way.PROMOTE: End.PROMOTED, Way.MARK_FAILED: End.CRASHED}.get(self, End.ROLLED_BACK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """Where a process dies: at the n-th mutating call (from 0), before it is sent or after it was answered."""
+
+    call: int
+    after: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a process is to do: run the steps from the `first` on, or settle, and die where `kill` says."""
+
+    url: str
+    drive: dict[str, Any]
+    way: Way
+    log: Path
+    first: int = 0
+    janitor: bool = False
+    kill: Kill | None = None
+
+
+def perform(order: Order) -> None:
+    """Carry out an order in this process, noting each step and each mutating call in the order's log."""
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    with order.log.open("a", buffering=1) as log:
+        mutations = 0
+
+        def strike(*, after: bool, operation: str) -> None:
+            nonlocal mutations
+            if operation.startswith(_READS):
+                return
+            if not after:
+                log.write(f"call {operation}\n")
+            if order.kill == Kill(call=mutations, after=after):
+                os.kill(os.getpid(), signal.SIGKILL)
+            mutations += after
+
+        own = session()
+        own.events.register("before-call", lambda model, **_: strike(after=False, operation=model.name))
+        own.events.register("after-call", lambda model, **_: strike(after=True, operation=model.name))
+        drive = Drive(clients=connect(own, {"": order.url}), **order.drive)
+        if order.janitor:
+            end = settle_dead(drive.rollout, sleep=lambda _: time.sleep(0.2))
+        else:
+            steps = _steps(drive, order.way)
+            for number, step in enumerate(steps[order.first :], order.first):
+                log.write(f"step {number}\n")
+                end = step()
+        log.write(f"end {end}\n")
+
+
+def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
+    """Return the tasks of a rollout in their order; each may be run again."""
+
+    def watch() -> None:
+        asked = {Way.PROMOTE: Conclusion.PROMOTE, Way.ROLL_BACK: Conclusion.REMOVE}.get(way)
+        if asked is not None:
+            conclude(drive.rollout, asked, who="Ada", why="a test")
+        drive.watch()
+
+    def act() -> None:
+        drive.step(promote if decide(drive.rollout) is Action.PROMOTE else roll_back)
+
+    begin = [drive.open, lambda: register(drive.rollout), lambda: drive.step(deploy_shadow)]
+    judged = [watch, lambda: settle_verdict(drive.rollout), act]
+    return [*begin, *([] if way is Way.MARK_FAILED else judged), lambda: drive.step(settle)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """What a process noted."""
+
+    calls: tuple[str, ...]
+    step: int  # the last that it began
+    end: str | None
+
+    @classmethod
+    def read(cls, file: Path) -> Log:
+        noted = [line.split(" ", 1) for line in file.read_text().splitlines()]
+        said = {kind: [rest for first, rest in noted if first == kind] for kind in ("call", "step", "end")}
+        return cls(
+            calls=tuple(said["call"]),
+            step=int(said["step"][-1]) if said["step"] else 0,
+            end=said["end"][-1] if said["end"] else None,
+        )

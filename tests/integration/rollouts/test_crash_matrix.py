@@ -1,0 +1,45 @@
+"""Whatever call a rollout dies beside, the endpoint ends right. The full matrix is in tests/soak/crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.rollouts.conftest import local_cloud
+from tests.integration.rollouts.crashing import CLOCK, Care, Point, survive_all
+from tests.integration.rollouts.mortal import Kill, Way
+
+
+@pytest.fixture(scope="module")
+def quick_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with local_cloud(tmp_path_factory.mktemp("cloud"), "--clock-scale", str(CLOCK)) as url:
+        yield url
+
+
+def before(way: Way, call: int, operation: str, care: Care) -> Point:
+    return Point(way=way, operation=operation, kill=Kill(call=call, after=False), care=care)
+
+
+def after(way: Way, call: int, operation: str, care: Care) -> Point:
+    return Point(way=way, operation=operation, kill=Kill(call=call, after=True), care=care)
+
+
+@pytest.mark.timeout(600)
+def test_a_rollout_killed_beside_any_call_leaves_the_endpoint_right(quick_cloud: str, tmp_path: Path) -> None:
+    points = [
+        after(Way.PROMOTE, 1, "CreateModelPackage", Care.JANITOR),  # nobody noted what was registered
+        after(Way.PROMOTE, 2, "CreateModel", Care.AGAIN),
+        after(Way.ROLL_BACK, 2, "CreateModel", Care.JANITOR),
+        after(Way.MARK_FAILED, 4, "UpdateEndpoint", Care.JANITOR),  # the shadow is on its way
+        after(Way.ROLL_BACK, 4, "UpdateEndpoint", Care.AGAIN),
+        before(Way.PROMOTE, 5, "UpdateEndpoint", Care.AGAIN),  # decided, and nothing done about it
+        after(Way.PROMOTE, 5, "UpdateEndpoint", Care.FOREIGN),
+        before(Way.PROMOTE, 7, "UpdateEndpoint", Care.JANITOR),  # without a shadow, not yet promoted
+        after(Way.PROMOTE, 7, "UpdateEndpoint", Care.AGAIN),
+        after(Way.PROMOTE, 8, "DeleteEndpointConfig", Care.JANITOR),  # settling a promotion
+        after(Way.ABORT, 5, "UpdateEndpoint", Care.AGAIN),
+        before(Way.MARK_FAILED, 9, "UpdateModelPackage", Care.AGAIN),  # settling a crash
+    ]
+    assert survive_all(quick_cloud, tmp_path, points, workers=4) == []

@@ -1,0 +1,25 @@
+"""The crash matrix over every mutating call of every way that a rollout goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.rollouts.conftest import local_cloud
+from tests.integration.rollouts.crashing import CLOCK, every_point, recorded, survive_all
+
+
+@pytest.fixture
+def quick_cloud(tmp_path: Path) -> Iterator[str]:
+    with local_cloud(tmp_path / "cloud", "--clock-scale", str(CLOCK)) as url:
+        yield url
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_rollout_may_die_beside_every_call(quick_cloud: str, tmp_path: Path) -> None:
+    points = every_point(recorded(quick_cloud, tmp_path, workers=4))
+    assert len(points) >= 200
+    assert survive_all(quick_cloud, tmp_path, points, workers=4) == []
