@@ -31,7 +31,7 @@ from pydantic import TypeAdapter
 from include.gates.document import canonical, plain
 from include.gates.frame import frame_of, table_of
 from include.gates.reading import Contradiction, Reading
-from include.gates.rules import assess
+from include.gates.rules import PAIRED, assess
 from include.gates.table import INVOCATIONS, VARIANTS, Table
 from include.rollout.gate import (
     CompletenessGate,
@@ -137,7 +137,7 @@ def validate(
         suite.add_expectation(
             ExpectGateToHold(
                 gate=canonical(gate.model_dump(mode="json")),
-                window=canonical(window),
+                window=canonical(window if isinstance(gate, PAIRED) else {**window, "pairs": None}),
                 reading=reading,
                 contradiction=canonical(_contradiction(found)),
                 log_e=canonical(log_es.get(gate.name)),

@@ -11,6 +11,7 @@ import pandas as pd
 from include.gates.table import VARIANTS, Table
 from include.rollout.evidence import Threshold
 from include.rollout.names import moment, timestamp
+from include.rollout.pairs import Pairs
 
 
 def frame_of(table: Table) -> tuple[Any, dict[str, Any]]:
@@ -35,6 +36,7 @@ def frame_of(table: Table) -> tuple[Any, dict[str, Any]]:
         "stable": table.stable,
         "stray": table.stray,
         "contradicted": table.contradicted,
+        "pairs": None if table.pairs is None else table.pairs.to_document(),
     }
     return frame, window
 
@@ -52,5 +54,6 @@ def table_of(frame: Any, window: Mapping[str, Any]) -> Table:
         },
         whole=whole,
         thresholds=tuple(Threshold(**t) for t in window["thresholds"]),
+        pairs=None if window.get("pairs") is None else Pairs.from_document(window["pairs"]),
         **{name: window[name] for name in ("sampling", "period", "stable", "stray", "contradicted")},
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from include.gates.agreement import agreement, agreement_curve
 from include.gates.completeness import completeness, min_sample
+from include.gates.drift import drift
 from include.gates.errors import error_rate, error_rate_curve, error_threshold, error_threshold_curve
 from include.gates.latency import latency, latency_curve, latency_threshold
 from include.gates.reading import Reading
 from include.gates.table import Table
 from include.rollout.gate import (
+    AgreementGate,
     CompletenessGate,
+    DriftGate,
     ErrorRateGate,
     ErrorThresholdGate,
     Finding,
@@ -23,6 +27,8 @@ from include.rollout.gate import (
     Severity,
 )
 from include.stats.calibration import PRIOR, Noise
+
+PAIRED = (AgreementGate, DriftGate)  # kinds that read the pairs; the others are not shown them
 
 
 def assess(gate: Gate, table: Table, reading: Reading, noise: Noise = PRIOR) -> Finding:
@@ -40,6 +46,10 @@ def assess(gate: Gate, table: Table, reading: Reading, noise: Noise = PRIOR) -> 
             return latency_threshold(gate, table, reading)
         case LatencyGate():
             return latency(gate, table, reading, noise)
+        case AgreementGate():
+            return agreement(gate, table, reading)
+        case DriftGate():
+            return drift(gate, table, reading)
         case _:
             return reading.finding(
                 gate, Outcome.INCONCLUSIVE, f"there is no rule for a gate of kind {gate.kind}"
@@ -55,6 +65,8 @@ def curve(gate: Gate, table: Table, noise: Noise = PRIOR) -> NDArray[np.float64]
             return error_threshold_curve(gate, table)
         case LatencyGate():
             return latency_curve(gate, table, noise)
+        case AgreementGate():
+            return agreement_curve(gate, table)
         case _:
             return None
 

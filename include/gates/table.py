@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.rollout.evidence import Evidence, Period, Threshold
+from include.rollout.pairs import Pairs
 
 Floats = NDArray[np.float64]
 VARIANTS = ("production", "shadow")
@@ -36,6 +37,7 @@ class Table:
     stable: bool = True
     stray: int = 0  # periods outside the window or off its grid, ignored
     contradicted: int = 0  # periods read twice with different values, dropped
+    pairs: Pairs | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -96,6 +98,7 @@ class Table:
             stable=evidence.stable,
             stray=stray,
             contradicted=contradicted,
+            pairs=evidence.pairs,
         )
 
 

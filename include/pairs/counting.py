@@ -45,6 +45,7 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
         connection,
         "SELECT coalesce(sum(n * n), 0) FROM (SELECT count(*) AS n FROM compared GROUP BY cluster)",
     )
+    ((least, greatest),) = _rows(connection, "SELECT min(answer), max(answer) FROM compared")
     latency, ratios = _moments(connection, "ln(ratio)"), _sketch(connection, "ratio")
     return Pairs(
         period=period,
@@ -64,6 +65,8 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
         differences=_sketch(connection, "difference"),
         outputs={side: _sketch(connection, f"first_{side}") for side in SIDES},
         levels={side: _moments(connection, f"first_{side}") for side in SIDES},
+        shift=_moments(connection, "(first_shadow - first_production)"),
+        answers=None if least is None else (int(least), int(greatest)),
         latency=latency,
         latency_ratios=ratios,
     )
@@ -72,9 +75,8 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
 def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> None:
     told = comparison_of(terms)
     segments = "".join(f", segment_{i}" for i in range(len(terms.segments)))
-    readable = "p IS NOT NULL AND s IS NOT NULL"
     unit = f"{terms.unit!r}::DOUBLE"
-    expected = readable if told.measured else "false"
+    expected = told.fit if told.measured else "false"
     firsts = ", ".join(
         f"{_in_range(f'({told.first.format(x=column)})::DOUBLE / {unit}')} AS first_{side}"
         for side, column in zip(SIDES, ("p", "s"), strict=True)
@@ -82,9 +84,10 @@ def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: S
     connection.execute(f"""
         CREATE TABLE compared AS
         SELECT (floor(t / {period}) * {period})::BIGINT AS start, cluster, {told.same} AS same, {told.close} AS close,
-               {told.flip} AS flip, NOT ({readable}) AS mismatched, {expected} AS expected,
+               {told.flip} AS flip, NOT ({told.fit}) AS mismatched, {expected} AS expected,
+               {told.rise} AS rise, {told.fall} AS fall,
                {_in_range(f"({told.difference}) / {unit}")} AS difference, {firsts},
-               latency_s / latency_p AS ratio{segments}
+               latency_s / latency_p AS ratio, hash(p) AS answer{segments}
         FROM joined
         WHERE t >= {span.begin!r} AND t < {span.end!r} AND abs(t_shadow - t) <= {span.slack!r}
               AND (p IS NOT NULL OR s IS NOT NULL)
@@ -130,6 +133,7 @@ def _tallies(connection: duckdb.DuckDBPyConnection, group: str, *, limit: int) -
     rows = _rows(
         connection,
         f"""SELECT {group}, count(*), count(*) FILTER (same), count(*) FILTER (close), count(*) FILTER (flip), count(*) FILTER (mismatched),
+                   count(*) FILTER (rise), count(*) FILTER (fall),
                    count(*) FILTER (expected AND difference IS NULL), {_sums("difference")}
             FROM compared GROUP BY 1 LIMIT {limit}""",
     )
@@ -140,10 +144,12 @@ def _tallies(connection: duckdb.DuckDBPyConnection, group: str, *, limit: int) -
             close=close,
             flips=flips,
             mismatched=mismatched,
+            rises=rises,
+            falls=falls,
             wild=wild,
             difference=Moments(n=measured, total=int(total), squares=int(squares)),
         )
-        for value, n, same, close, flips, mismatched, wild, measured, total, squares in rows
+        for value, n, same, close, flips, mismatched, rises, falls, wild, measured, total, squares in rows
     }
 
 

@@ -26,7 +26,10 @@ class Comparison:
     flip: str
     difference: str  # shadow minus production; NULL where there is nothing to measure
     first: str  # the first number of the output {x}, NULL where outputs are no numbers
-    measured: bool  # whether a difference is expected of every readable pair
+    rise: str = "false"  # the decision about the first number turned positive
+    fall: str = "false"  # and negative
+    fit: str = "p IS NOT NULL AND s IS NOT NULL"  # the two can be laid side by side at all
+    measured: bool = True  # whether a difference is expected of every pair that fits
 
 
 def output_of(terms: PairsSection, text: str) -> str:
@@ -55,8 +58,8 @@ def comparison_of(terms: PairsSection) -> Comparison:
         margin = f"{terms.absolute!r}::DOUBLE + {terms.relative!r}::DOUBLE * abs(z[1])"
         close = f"{fit} AND list_bool_and(list_transform({zipped}, lambda z: abs(z[2] - z[1]) <= {margin}))"
         flip = f"NOT ({close})"
-        if terms.threshold is not None:
-            side = f"{terms.threshold!r}::DOUBLE"
+        side = None if terms.threshold is None else f"{terms.threshold!r}::DOUBLE"
+        if side is not None:
             crossed = f"list_transform({zipped}, lambda z: (z[1] >= {side}) <> (z[2] >= {side}))"
             flip = f"NOT {fit} OR list_bool_or({crossed})"
         elif terms.argmax:
@@ -71,7 +74,9 @@ def comparison_of(terms: PairsSection) -> Comparison:
             flip=flip,
             difference=f"CASE WHEN {fit} THEN {largest} END",
             first="{x}[1]",
-            measured=True,
+            fit=fit,
+            rise="false" if side is None else f"coalesce(p[1] < {side} AND s[1] >= {side}, false)",
+            fall="false" if side is None else f"coalesce(p[1] >= {side} AND s[1] < {side}, false)",
         )
     both = "p IS NOT NULL AND s IS NOT NULL"
     if terms.output is Output.JSON:
@@ -83,7 +88,6 @@ def comparison_of(terms: PairsSection) -> Comparison:
             flip=f"NOT {close}",
             difference=f"({told})[2]",
             first="NULL::DOUBLE",
-            measured=True,
         )
     if terms.output is Output.RANKED:
         shared = "len(list_intersect(p, s)) / greatest(len(list_distinct(p)), len(list_distinct(s)))"
@@ -94,7 +98,6 @@ def comparison_of(terms: PairsSection) -> Comparison:
             flip=f"NOT {close}",
             difference=f"(1 - {shared})::DOUBLE",
             first="NULL::DOUBLE",
-            measured=True,
         )
     equal = "p IS NOT DISTINCT FROM s"
     return Comparison(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from include.rollout.names import moment, timestamp
+from include.rollout.pairs import Pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Evidence:
     whole: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     thresholds: tuple[Threshold, ...] = ()
     stable: bool = True  # two reads in a row agreed
+    pairs: Pairs | None = None  # what captures of both variants say, request by request; None: not asked for
 
     @property
     def expected(self) -> tuple[datetime, ...]:
@@ -82,7 +84,7 @@ class Evidence:
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form that `from_document` reads back."""
-        return {
+        document = {
             "begin": timestamp(self.begin),
             "end": timestamp(self.end),
             "period": self.period,
@@ -96,6 +98,8 @@ class Evidence:
             ],
             "stable": self.stable,
         }
+        # Only where there are any: what was stored without pairs keeps its digest.
+        return document if self.pairs is None else {**document, "pairs": self.pairs.to_document()}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -110,4 +114,5 @@ class Evidence:
             whole=document["whole"],
             thresholds=tuple(Threshold(**t) for t in document["thresholds"]),
             stable=document["stable"],
+            pairs=None if document.get("pairs") is None else Pairs.from_document(document["pairs"]),
         )

@@ -143,13 +143,77 @@ class LatencyGate(_Gate):
         return f"latency:{self.quantile}"
 
 
+class AgreementGate(_Gate):
+    """At most a share of the requests gets another decision from the shadow than from production, in every segment."""
+
+    kind: Literal["agreement"] = "agreement"
+    limit: float = Field(
+        default=0.01, gt=0, lt=0.5, description="highest share of pairs that may disagree, as a fraction"
+    )
+    unmatched: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.5,
+        description="highest share of requests that may be missing from the pairs; of more, nothing is concluded",
+    )
+    noise_flips: int = Field(
+        default=0, ge=0, description="pairs that disagreed when production was shadowed by itself"
+    )
+    noise_pairs: int = Field(
+        default=0,
+        ge=0,
+        description="of how many; 0: production is taken to agree with itself, else its own flips come on top of limit",
+    )
+    abort: bool = Field(default=True, description="take part in the early abort")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.noise_flips > self.noise_pairs:
+            raise ValueError(
+                f"noise_flips is {self.noise_flips} of {self.noise_pairs} noise_pairs; it must be at most as many"
+            )
+        return self
+
+
+class DriftGate(_Gate):
+    """The shadow's outputs are distributed as production's are, on the same requests."""
+
+    kind: Literal["drift"] = "drift"
+    mean: float = Field(
+        default=0.1,
+        gt=0,
+        le=5,
+        description="largest shift of the mean either way, in standard deviations of production's outputs",
+    )
+    positives: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="largest change either way of the share of outputs at or above the threshold; left out: told only",
+    )
+    psi: float | None = Field(
+        default=None, gt=0, le=10, description="highest population stability index; left out: told only"
+    )
+    ks: float | None = Field(
+        default=None, gt=0, lt=1, description="highest Kolmogorov-Smirnov distance; left out: told only"
+    )
+    unmatched: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.5,
+        description="highest share of requests that may be missing from the pairs; of more, nothing is concluded",
+    )
+
+
 Gate = Annotated[
     CompletenessGate
     | MinSampleGate
     | ErrorRateGate
     | ErrorThresholdGate
     | LatencyThresholdGate
-    | LatencyGate,
+    | LatencyGate
+    | AgreementGate
+    | DriftGate,
     Field(discriminator="kind"),
 ]
 

@@ -7,7 +7,7 @@ same to the last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -65,6 +65,8 @@ class Tally:
     close: int = 0  # equal within the tolerances
     flips: int = 0  # not the same decision; where none is stated, not close
     mismatched: int = 0  # of the flips: one output could not be read, or the sizes differ
+    rises: int = 0  # production's first number was below the threshold, the shadow's is not
+    falls: int = 0  # the other way round
     wild: int = 0  # whose difference is no number, or out of range: not in `difference`
     difference: Moments = field(default_factory=Moments)  # shadow minus production
 
@@ -113,6 +115,12 @@ class Pairs:
     differences: Sketch = field(default_factory=Sketch)  # shadow minus production, in units
     outputs: Mapping[str, Sketch] = field(default_factory=dict)  # variant -> its first numbers, in units
     levels: Mapping[str, Moments] = field(default_factory=dict)  # variant -> the same
+    shift: Moments = field(
+        default_factory=Moments
+    )  # the shadow's first number minus production's, pair by pair
+    answers: tuple[int, int] | None = (
+        None  # least and greatest hash of production's outputs: equal if all are the same
+    )
     latency: Moments = field(default_factory=Moments)  # log(shadow / production) of the container's own times
     latency_ratios: Sketch = field(default_factory=Sketch)  # shadow / production
 
@@ -155,9 +163,16 @@ class Pairs:
                 v: self.levels.get(v, Moments()) + other.levels.get(v, Moments())
                 for v in {*self.levels, *other.levels}
             },
+            shift=self.shift + other.shift,
+            answers=_span(self.answers, other.answers),
             latency=self.latency + other.latency,
             latency_ratios=self.latency_ratios + other.latency_ratios,
         )
+
+    @property
+    def is_constant(self) -> bool:
+        """Say whether production gave one and the same answer to everything that was compared."""
+        return self.answers is not None and self.answers[0] == self.answers[1]
 
     @property
     def repetition(self) -> float:
@@ -182,6 +197,8 @@ class Pairs:
             "differences": self.differences.to_document(),
             "outputs": {v: self.outputs[v].to_document() for v in sorted(self.outputs)},
             "levels": {v: _moments(self.levels[v]) for v in sorted(self.levels)},
+            "shift": _moments(self.shift),
+            "answers": None if self.answers is None else [str(number) for number in self.answers],
             "latency": _moments(self.latency),
             "latency_ratios": self.latency_ratios.to_document(),
         }
@@ -207,9 +224,22 @@ class Pairs:
             differences=Sketch.from_document(document["differences"]),
             outputs={v: Sketch.from_document(sketch) for v, sketch in document["outputs"].items()},
             levels={v: _moments_of(moments) for v, moments in document["levels"].items()},
+            shift=_moments_of(document["shift"]),
+            answers=None if document["answers"] is None else _two(document["answers"]),
             latency=_moments_of(document["latency"]),
             latency_ratios=Sketch.from_document(document["latency_ratios"]),
         )
+
+
+def _span(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def _two(texts: Sequence[str]) -> tuple[int, int]:
+    least, greatest = (int(text) for text in texts)
+    return least, greatest
 
 
 def _plain(value: Records | Tally) -> dict[str, Any]:

@@ -33,6 +33,8 @@ PAIRS = st.builds(
     differences=SKETCH,
     outputs=st.dictionaries(st.sampled_from(["production", "shadow"]), SKETCH),
     levels=st.dictionaries(st.sampled_from(["production", "shadow"]), MOMENTS),
+    shift=MOMENTS,
+    answers=st.none() | st.tuples(st.integers(0, 2**63), st.integers(2**63, 2**64 - 1)),
     latency=MOMENTS,
     latency_ratios=SKETCH,
 )

@@ -65,12 +65,19 @@ def test_a_difference_is_of_the_element_that_differs_most(pairs):
     assert counted.all.difference.mean == pytest.approx(-0.5)
 
 
+def test_decisions_that_turn_are_told_by_their_direction(pairs):
+    production = [record(value, id=f"{i}") for i, value in enumerate(("0.1", "0.2", "0.9", "0.5", "x"))]
+    shadow = [record(value, id=f"{i}") for i, value in enumerate(("0.6", "0.5", "0.4", "0.7", "1"))]
+    counted = pairs(production, shadow, threshold=0.5).all
+    assert (counted.rises, counted.falls, counted.flips) == (2, 1, 4)
+
+
 def test_what_is_out_of_range_is_wild_and_never_a_silent_part_of_the_mean(pairs):
-    production = [record("1", id="a"), record("0", id="b"), record("0", id="c")]
-    shadow = [record("2", id="a"), record("1e300", id="b"), record("error", id="c")]
+    production = [record("1", id="a"), record("0", id="b"), record("0", id="c"), record("0,0", id="d")]
+    shadow = [record("2", id="a"), record("1e300", id="b"), record("error", id="c"), record("0", id="d")]
     counted = pairs(production, shadow)
-    assert (counted.all.wild, counted.all.mismatched, counted.all.difference.n) == (1, 1, 1)
-    assert counted.all.flips == 3
+    assert (counted.all.wild, counted.all.mismatched, counted.all.difference.n) == (1, 2, 1)
+    assert counted.all.flips == 4
 
 
 def test_a_unit_brings_large_outputs_into_range(pairs):
