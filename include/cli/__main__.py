@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import conclude, plan, replay, status, validate
+from include.cli import backtest, conclude, plan, replay, status, validate
 from include.rollout.errors import RolloutError
 
 _COMMANDS: dict[
@@ -17,6 +17,11 @@ _COMMANDS: dict[
     "plan": (plan.arguments, plan.run, "say what a rollout would change and whether its window can decide"),
     "conclude": (conclude.arguments, conclude.run, "promote now, remove now or extend a running rollout"),
     "replay": (replay.arguments, replay.run, "send recorded requests to an endpoint and see how it answers"),
+    "backtest": (
+        backtest.arguments,
+        backtest.run,
+        "judge stored rollouts again, by their own gates or by others",
+    ),
     "status": (status.arguments, status.run, "list rollouts, or show one"),
 }
 
