@@ -8,6 +8,7 @@ from datetime import timedelta
 from include.aws import endpoints
 from include.ledger.lease import Lease
 from include.ledger.objects import deployment_key
+from include.rollout.spec import RolloutSpec
 from include.rollout.stage import Stage, config_name, endpoint_config, our_configs
 from include.steps.rollout import Rollout, Wait
 
@@ -60,12 +61,17 @@ def reach(
         attempts += 1
     return Wait(
         what=f"endpoint {baseline.endpoint} to serve {target}",
-        every=min(_POLL, max(2.0, spec.deploy_timeout / 60)),
+        every=poll(spec),
         until=until,
         phase=stage.value,
         attempts=attempts,
         endpoint=baseline.endpoint,
     )
+
+
+def poll(spec: RolloutSpec) -> float:
+    """Return how many seconds to wait between two looks at an update."""
+    return min(_POLL, max(2.0, spec.deploy_timeout / 60))
 
 
 def begun_key(stage: Stage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from include.aws import endpoints, registry
@@ -14,11 +15,13 @@ from include.rollout.gate import Outcome
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action, End
 from include.steps.decide import refused_by_approval
+from include.steps.reach import poll
 from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
 
+_OTHERS = "others"  # the phase of a wait for an update that is not ours
 _QUALITY_GATES = ("error_rate", "error_threshold", "latency", "latency_threshold")
 
 
@@ -51,12 +54,15 @@ def settle(rollout: Rollout, wait: Wait | None = None) -> Wait | End:
             if not crashed:
                 say("no decision was carried out; restoring the endpoint")
                 rollout.write(Kind.CRASH, {"reason": _crash(rollout)})
-            pending = restore(rollout, lease, wait)
+            pending = restore(rollout, lease, None if _awaits_others(wait) else wait)
             if pending is not None:
                 return replace(pending, phase="settle")
             end = End.CRASHED
     except ForeignChangeError as error:
         say(str(error))
+        pending = _others_update(rollout, wait)
+        if pending is not None:
+            return pending
         rollout.write(Kind.FOREIGN, {"reason": str(error)})
         end = End.FOREIGN_CHANGE
     _clean_up(rollout, end, lease)
@@ -122,6 +128,31 @@ def _carried_out(rollout: Rollout) -> End | None:
         return End.PROMOTED
     rollout.write(Kind.RESTORE, {"config": state.config})
     return End.INCONCLUSIVE if refused else End(decision["end"])
+
+
+def _awaits_others(wait: Wait | None) -> bool:
+    return wait is not None and wait.phase == _OTHERS
+
+
+def _others_update(rollout: Rollout, wait: Wait | None) -> Wait | None:
+    """Wait for somebody else's update to end: our config and model are in use until then, and it may yet fail.
+
+    Where it fails, the endpoint is on our config again and is restored. None once it ended, or took too long.
+    """
+    state = endpoints.describe(rollout.clients, rollout.baseline.endpoint)
+    if state is None or state.status not in {"Updating", "SystemUpdating", "RollingBack"}:
+        return None
+    limit = timedelta(seconds=rollout.spec.deploy_timeout)
+    until = wait.until if wait is not None and _awaits_others(wait) else state.seen + limit
+    if state.seen >= until:
+        return None
+    return Wait(
+        what=f"somebody else's update of endpoint {state.name} to end",
+        every=poll(rollout.spec),
+        until=until,
+        phase=_OTHERS,
+        endpoint=state.name,
+    )
 
 
 def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
