@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from include.localcloud.autoscaling.service import AutoScaling
 from include.localcloud.clock import Clock
 from include.localcloud.cloudwatch.alarms import Alarms
 from include.localcloud.cloudwatch.service import CloudWatch
@@ -57,6 +58,10 @@ class LocalCloud:
             faults=self.faults,
             alarm_state=self.alarms.state,
         )
+        self.autoscaling = AutoScaling(
+            folder / "autoscaling", variants=self.sagemaker.variants, alarms=self.alarms, clock=self.clock
+        )
+        self.sagemaker.variants.is_scaled = self.autoscaling.is_target
         self._moto = Moto(self.faults)
         self.services = (
             Service.of(Protocol("sagemaker"), self.sagemaker.parts),
@@ -65,6 +70,7 @@ class LocalCloud:
                 [CloudWatch(self.metrics, self.clock), self.alarms],
                 reads_metrics=True,
             ),
+            Service.of(Protocol("application-autoscaling"), [self.autoscaling]),
         )
         self.front = Front(
             gateway=self.gateway,
@@ -82,6 +88,7 @@ class LocalCloud:
         bound = self._server.bind(host, port)
         await self.sagemaker.resume()
         self.alarms.start()
+        self.autoscaling.scaling.start()
         await self._server.listen()
         self._moto.warm_up()
         return bound
@@ -89,6 +96,7 @@ class LocalCloud:
     async def close(self) -> None:
         """Stop listening, let requests in flight finish, end every instance and release the state folder."""
         await self._server.close()
+        await self.autoscaling.scaling.close()
         await self.alarms.close()
         await self.sagemaker.close()
         await self.gateway.close()

@@ -51,6 +51,11 @@ UNDOCUMENTED = (
     "An alarm looks at two periods beyond its evaluation periods when some of those are missing, is evaluated when a "
     "period is over, and, treating missing data as missing, keeps its state while all its datapoints breach but are "
     "still too few and too young.",
+    "Target tracking wants ceil(instances × metric / target), the metric being the newest datapoint of the policy's "
+    "alarm: 3 minutes above the target scale out, 15 minutes under nine tenths of it scale in, and without data "
+    "nothing does. Within a direction's cooldown nothing scales that way again. Bounds act as soon as they are "
+    "registered, and an endpoint that is changing is scaled when it rests.",
+    "A scalable target outlives its endpoint until it is deregistered, and stands still meanwhile.",
     "A container's own environment lies on top of its model package's; a package need not be approved to be deployed.",
     "A ClientToken of CreateModelPackage counts for ever; with other parameters it is a ConflictException.",
     "ListObjectsV2 with StartAfter beneath a common prefix does not list that prefix again.",
@@ -62,6 +67,8 @@ DIFFERENCES = (
     "regions. Signatures and permissions are not checked.",
     "Alarms are metric alarms with a fixed threshold: no anomaly detection, composite alarms or PromQL; their actions "
     "are stored and never carried out, their tags cannot be read.",
+    "Automatic scaling is target tracking of a variant's instance count, by invocations per instance or a customized "
+    "metric: no step, scheduled or predictive scaling.",
     "Serverless, asynchronous, multi-model and multi-container hosting, inference components and explainers are "
     "refused.",
     "Model data must be one tar.gz in S3. A deployment keeps the artefact as it first found it: instances started "
@@ -69,6 +76,6 @@ DIFFERENCES = (
     "A fleet that does not come back after a restart of the local cloud fails its endpoint.",
     "Buckets have no versions, policies, encryption settings or life cycles; CRC-32C and CRC-64/NVME checksums are "
     "kept and returned, not verified.",
-    "Services other than SageMaker, its runtime, CloudWatch and S3 come from moto, keep the machine's time and are "
+    "Services other than SageMaker, its runtime, CloudWatch, Application Auto Scaling and S3 come from moto, keep the machine's time and are "
     "forgotten at a restart.",
 )

@@ -245,6 +245,50 @@ def use_alarms(cloudwatch: Any) -> None:
         cloudwatch.delete_alarms(AlarmNames=["plain"])
 
 
+def use_autoscaling(sagemaker: Any, scaling: Any) -> None:
+    """Call every operation of automatic scaling, on a variant that really scales."""
+    container = {"Image": IMAGE, "Environment": {"LOCAL_ANSWER": "1"}}
+    sagemaker.create_model(ModelName="scaled", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    sagemaker.create_endpoint_config(EndpointConfigName="scaled", ProductionVariants=[variant("a", "scaled")])
+    sagemaker.create_endpoint(EndpointName="scaled", EndpointConfigName="scaled")
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="scaled", WaiterConfig={"Delay": 1})
+    resource = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/scaled/variant/a",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    scaling.register_scalable_target(**resource, MinCapacity=2, MaxCapacity=3)
+    scaling.describe_scalable_targets(ServiceNamespace="sagemaker")
+    custom = {
+        "Namespace": "N",
+        "MetricName": "m",
+        "Dimensions": [{"Name": "a", "Value": "b"}],
+        "Statistic": "Average",
+    }
+    predefined = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    for name, metric in (
+        ("custom", {"CustomizedMetricSpecification": custom}),
+        ("predefined", {"PredefinedMetricSpecification": predefined}),
+    ):
+        scaling.put_scaling_policy(
+            PolicyName=name,
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={"TargetValue": 5.0, "ScaleInCooldown": 60, **metric},
+            **resource,
+        )
+    scaling.describe_scaling_policies(ServiceNamespace="sagemaker", MaxResults=1)
+    deadline = time.monotonic() + 60
+    while (
+        scaling.describe_scaling_activities(**resource)["ScalingActivities"][0]["StatusCode"] != "Successful"
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    scaling.delete_scaling_policy(PolicyName="custom", **resource)
+    scaling.deregister_scalable_target(**resource)
+    with pytest.raises(scaling.exceptions.ObjectNotFoundException):
+        scaling.deregister_scalable_target(**resource)
+
+
 @pytest.fixture(scope="module")
 def supported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     cloud = LocalCloud(tmp_path_factory.mktemp("table"))
@@ -256,6 +300,7 @@ def test_every_supported_operation_keeps_its_model(contract: Any, supported: dic
     use_experiments(contract.client("sagemaker"))
     use_registry(contract.client("sagemaker"))
     use_cloudwatch(contract.client("cloudwatch"))
+    use_autoscaling(contract.client("sagemaker"), contract.client("application-autoscaling"))
     assert contract.broken == []
     assert contract.seen == supported
 

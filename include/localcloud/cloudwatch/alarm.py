@@ -154,6 +154,12 @@ def judged(store: MetricStore, alarm: Record, end: int) -> Judgement:
     return Judgement(state=state, reason=_reason(alarm, recent, state), data=data)
 
 
+def last_value(store: MetricStore, alarm: Record, end: int) -> float | None:
+    """Return the newest datapoint in the evaluation periods up to `end` (epoch seconds), None without any."""
+    points = _points(store, alarm, end - alarm["EvaluationPeriods"] * period(alarm), end)
+    return points[max(points)] if points else None
+
+
 def evaluated(breaching: Sequence[bool | None], *, periods: int, to_alarm: int, treatment: str) -> str | None:
     """Return the state that follows from the datapoints, or None if the state stays.
 

@@ -54,6 +54,16 @@ class Alarms:
         state: str = self._table[name]["StateValue"]
         return state
 
+    def last_value(self, name: str) -> float | None:
+        """Return the newest datapoint that the alarm looks at now, None if it has none or does not exist."""
+        if name not in self._table:
+            return None
+        return rules.last_value(self._store, self._table[name], self._boundary(self._table[name]))
+
+    def forget(self, name: str) -> None:
+        """Delete the alarm if there is one."""
+        self._table.pop(name, None)
+
     async def PutMetricAlarm(self, params: dict[str, Any]) -> None:
         """Create an alarm, or replace one; a replaced alarm keeps its state until it is evaluated."""
         rules.check(params)

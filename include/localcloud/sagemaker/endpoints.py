@@ -38,9 +38,10 @@ class Endpoints:
         self._transitions = transitions
         self._tags = tags
         self._clock = clock
-        self.holder: Callable[[str], str | None] = lambda endpoint: (
-            None
-        )  # the experiment that has it to itself
+        # the experiment that has the endpoint to itself
+        self.holder: Callable[[str], str | None] = lambda endpoint: None
+        # whether automatic scaling has the variant (endpoint, variant) as a target
+        self.is_scaled: Callable[[str, str], bool] = lambda endpoint, variant: False
 
     def __contains__(self, name: object) -> bool:
         return name in self._table
@@ -77,6 +78,7 @@ class Endpoints:
         elif excluded:
             raise invalid("ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true.")
         check_names(guardrail(policy, pending), record["Serving"], pending)
+        self._check_scaled(name, record["Serving"], pending)
         if policy is not None:
             record["LastDeploymentConfig"] = policy
         self._replace(record, pending)
@@ -139,6 +141,25 @@ class Endpoints:
         self._table[name] = record
         self._transitions.delete(name)
         return {}
+
+    # what automatic scaling does with variants
+
+    def capacity(self, endpoint: str, variant: str) -> int | None:
+        """Return how many instances the variant shall have, None if it does not exist or does not serve yet."""
+        if endpoint not in self._table or "Serving" not in self._table[endpoint]:
+            return None
+        return self.desired_counts(endpoint).get(variant)
+
+    def is_changeable(self, endpoint: str) -> bool:
+        """Tell whether the endpoint is changing nothing now."""
+        return self.get(endpoint)["EndpointStatus"] in _FINAL
+
+    async def scale(self, endpoint: str, variant: str, count: int) -> str | None:
+        """Return when the variant has so many instances, or why it has not."""
+        self._change(endpoint, [{"VariantName": variant, "DesiredInstanceCount": count}])
+        await self._transitions.rest(endpoint)
+        reason: str | None = self.get(endpoint).get("FailureReason")
+        return reason
 
     # what an inference experiment does with its endpoint
 
@@ -226,6 +247,22 @@ class Endpoints:
         record["Pending"] = pending
         self._begin(record)
         self._transitions.update(record["EndpointName"])
+
+    def _check_scaled(self, name: str, old: Record, new: Record) -> None:
+        """Raise, in SageMaker's words, if a scalable target would go or change its instance type."""
+        types = {variant["VariantName"]: variant["InstanceType"] for variant in new["Variants"]}
+        lost = [
+            variant["VariantName"]
+            for variant in old["Variants"]
+            if types.get(variant["VariantName"]) != variant["InstanceType"]
+            and self.is_scaled(name, variant["VariantName"])
+        ]
+        if lost:
+            listed = ", ".join(lost)
+            raise invalid(
+                f'The variant(s) "[{listed}]" must be deregistered as scalable targets with AWS Auto Scaling before '
+                "they can be removed or have their instance type updated."
+            )
 
     def _check_free(self, name: str) -> None:
         holder = self.holder(name)

@@ -78,7 +78,7 @@ class SageMaker:
             forget=tags.drop,
             alarm_state=alarm_state,
         )
-        endpoints = Endpoints(
+        self.variants = endpoints = Endpoints(
             tables["endpoints"],
             configs=configs,
             models=models,

@@ -13,23 +13,10 @@ def test_identity_and_roles_are_there(program: Any) -> None:
     assert iam.get_role(RoleName="serving")["Role"]["Arn"] == "arn:aws:iam::123456789012:role/serving"
 
 
-def test_scaling_targets_are_recorded(program: Any) -> None:
-    scaling = program.client("application-autoscaling")
-    resource = {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": "endpoint/e/variant/production",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
-    scaling.register_scalable_target(**resource, MinCapacity=1, MaxCapacity=4)
-    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
-    assert (target["ResourceId"], target["MaxCapacity"]) == (resource["ResourceId"], 4)
-    scaling.deregister_scalable_target(**resource)
-
-
 @pytest.mark.parametrize(
     ("service", "call", "named"),
     [
-        ("application-autoscaling", "describe_scaling_activities", "DescribeScalingActivities"),
+        ("application-autoscaling", "describe_scheduled_actions", "DescribeScheduledActions"),
         ("sagemaker", "list_training_jobs", "ListTrainingJobs"),
         ("iam", "list_delegation_requests", "ListDelegationRequests"),
     ],

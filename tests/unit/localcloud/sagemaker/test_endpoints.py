@@ -258,3 +258,16 @@ def test_unknown_endpoints_and_configs_are_validation_exceptions(plane: Any, ref
         plane.endpoint("none")
     with pytest.raises(refused, match=r'Could not find endpoint configuration "arn:.*endpoint-config/none"'):
         created(plane, "none")
+
+
+def test_a_scalable_target_must_be_deregistered_before_it_goes(
+    plane: Any, refused: Any, variant: Any
+) -> None:
+    created(plane)
+    plane.sagemaker.variants.is_scaled = lambda endpoint, name: (endpoint, name) == ("e", "production")
+    plane.config("renamed", variant("other"))
+    plane.config("larger", variant(InstanceType="ml.m5.2xlarge"))
+    for config in ("renamed", "larger"):
+        with pytest.raises(refused, match=r'"\[production\]" must be deregistered as scalable targets'):
+            updated(plane, config)
+    assert updated(plane, "two")["EndpointConfigName"] == "two"

@@ -1,0 +1,1 @@
+"""Application Auto Scaling of SageMaker's variants: targets and policies that act."""
