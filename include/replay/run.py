@@ -74,6 +74,7 @@ class Run:
         self.due = 0.0
         self.busy = 0
         self.blocked = False
+        self.armed = math.inf  # when the timer calls, if nothing changes
         self.connections: set[Connection] = set()
         self.idle: list[Connection] = []
         self.dials: dict[Connection, asyncio.Task[None]] = {}
@@ -93,7 +94,7 @@ class Run:
         with ThreadPoolExecutor(3, thread_name_prefix="replay") as threads:
             self.threads = threads
             self.signature = Signature(self.target, await self.aside(self.target.current_credentials))
-            self.timer = timer(self.loop, self.dispatch)
+            self.timer = timer(self.loop, self.wake)
             early = await self.aside(self.skip)
             beginning = Progress(elapsed=0.0, account=Account(), pending=(), next_index=self.next_index)
             await self.aside(self.permit.keep, beginning)
@@ -159,13 +160,14 @@ class Run:
             for _ in range(_BURST):
                 request, due = self.request, self.due
                 if request is None:
+                    self.armed = math.inf
                     self.timer.disarm()
                     if self.busy == 0 and not self.over.done():
                         self.over.set_result(None)
                     return
                 now = time.monotonic()
                 if due > now:
-                    self.timer.arm(due)
+                    self.arm(due)
                     return
                 index = self.next_index
                 if index >= self.permit.horizon or now > self.permit.until:
@@ -183,16 +185,26 @@ class Run:
                     self.send(request, index, due, now)
                 else:
                     self.blocked = True  # until an answer comes
-                    if self.late_after < math.inf:
-                        self.timer.arm(due + self.late_after)
+                    if due + self.late_after < self.armed:  # else the timer looks in earlier, and arms again
+                        self.arm(due + self.late_after)
                     return
                 self.next_index = index + 1
                 if due >= self.counting:
                     self.left -= 1
                 self.pull()
-            self.timer.arm(now)
+            self.arm(now)
         except Exception as error:  # from the source, the pacer or the names: nobody else would hear it
             self.fail(error)
+
+    def arm(self, at: float) -> None:
+        """Have `dispatch` called at this time, which costs a system call."""
+        self.armed = at
+        self.timer.arm(at)
+
+    def wake(self) -> None:
+        """Look for what is due, because it is time."""
+        self.armed = math.inf
+        self.dispatch()
 
     def send(self, request: Request, index: int, due: float, now: float) -> None:
         """Send the request on the connection used last, or on a new one."""
