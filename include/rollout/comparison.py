@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from include.rollout.gate import AgreementGate, DriftGate, GatePolicy
+
 # A column of a line of CSV, counted from 0, or a JSON path.
 Place = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^\$")]
 
@@ -100,6 +102,12 @@ class PairsSection(_Terms):
         le=3600,
         description="seconds that the two captures of a request may lie apart",
     )
+    delivery: int = Field(
+        default=600,
+        ge=0,
+        le=3600,
+        description="seconds after the window's end until captures that are not there count as missing",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -126,3 +134,24 @@ class PairsSection(_Terms):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+def unmeasurable(pairs: PairsSection | None, gates: GatePolicy, captured: int | None) -> list[str]:
+    """Say what the gates ask of the pairs that these terms, or the share of requests captured (in %), cannot give."""
+    problems = []
+    asking = [gate for gate in gates.rules if isinstance(gate, AgreementGate | DriftGate)]
+    if pairs is None:
+        return [f"gate {gate.name} compares answers; it needs a pairs section" for gate in asking]
+    if captured is None:
+        problems.append("pairs are read from captures; there must be a capture section")
+    elif captured < 100:
+        problems.append(
+            f"capture.percentage is {captured}; pairs need 100, SageMaker does not say that it captures the same requests "
+            "of both variants"
+        )
+    for gate in asking:
+        if isinstance(gate, DriftGate) and pairs.output not in (Output.SCALAR, Output.VECTOR):
+            problems.append(f"gate drift needs pairs.output scalar or vector; it is {pairs.output.value}")
+        if isinstance(gate, DriftGate) and gate.positives is not None and pairs.threshold is None:
+            problems.append("gate drift has positives; say with pairs.threshold what is positive")
+    return problems

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy, LatencyGate
 from include.rollout.replay import ReplaySection
@@ -203,6 +204,9 @@ class RolloutSpec(_Section):
     replay: ReplaySection | None = Field(
         default=None, description="left out: live traffic alone is looked at"
     )
+    pairs: PairsSection | None = Field(
+        default=None, description="left out: the answers of both variants are not compared"
+    )
     window: WindowSection = Field(default_factory=WindowSection)
     gates: GatePolicy = Field(default_factory=GatePolicy)
     promotion: PromotionSection = Field(default_factory=PromotionSection)
@@ -232,6 +236,9 @@ class RolloutSpec(_Section):
                 problems.append(
                     f"gate {gate.name} has block {gate.block}; it must be a multiple of window.period ({self.window.period})"
                 )
+        problems += unmeasurable(
+            self.pairs, self.gates, None if self.capture is None else self.capture.percentage
+        )
         candidate = self.candidate
         if self.mode is Mode.AA:
             asked = [name for name in _CHANGES if getattr(candidate, name)]

@@ -20,6 +20,7 @@ from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Conclusion
 from include.rollout.window import Window, floor_to
 from include.steps.noise import noise_of
+from include.steps.pairs import glimpse
 from include.steps.rollout import Rollout
 
 _STABLE_READS = 5  # at most so many readings of the closed window until two agree
@@ -77,7 +78,7 @@ def observe(rollout: Rollout) -> Progress:
     lines: list[str] = []
     if until > seen:
         _refuse_failed_shards(rollout)
-        evidence = read(rollout, window, until)
+        evidence = replace(read(rollout, window, until), pairs=glimpse(rollout, window, until))
         found = look(evidence, spec.gates, noise=noise_of(rollout))
         if spec.mode is Mode.AA:
             found = replace(

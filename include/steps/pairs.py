@@ -1,0 +1,86 @@
+"""Collect the pairs of a window: where the captures lie, and how long to wait until they are all there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from include.rollout.evidence import Evidence
+from include.rollout.pairs import Pairs
+from include.rollout.window import Window
+from include.steps.rollout import Rollout
+
+if TYPE_CHECKING:
+    from include.pairs.folder import Folder
+
+_CHEAP = (
+    64 << 20
+)  # bytes of captures that a look may read; beyond, agreement is judged at the window's end only
+_COMPLETE = 0.99  # of the requests that CloudWatch counted
+_EVERY = 10.0  # seconds between looks for captures that are not there yet
+
+
+def glimpse(rollout: Rollout, window: Window, until: datetime) -> Pairs | None:
+    """Return the pairs so far if reading them is cheap, for one look at the running window; None if nothing is paired.
+
+    Every look reads the window from its begin, so that captures that came late count too; once there is much to read
+    the looks are left to the metrics.
+    """
+    if rollout.spec.pairs is None or until <= window.begin:
+        return None
+    size = sum(file.size for folder in _folders(rollout) for file in folder.files(window.begin, until))
+    return _collect(rollout, window, until) if size <= _CHEAP else None
+
+
+def gather(
+    rollout: Rollout,
+    window: Window,
+    evidence: Evidence,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Pairs | None:
+    """Return the pairs of the whole evidence, or None if the spec pairs nothing.
+
+    SageMaker delivers captures up to minutes late: as long as they hold fewer requests than CloudWatch counted they are
+    read again, until `pairs.delivery` seconds after the evidence's end. What is still missing then is for the gates to
+    judge.
+    """
+    spec = rollout.spec
+    if spec.pairs is None:
+        return None
+    if evidence.end <= window.begin:
+        return Pairs(period=window.period)
+    patience = evidence.end + timedelta(seconds=spec.pairs.delivery)
+    counted = [sum(row.invocations or 0.0 for row in rows) for rows in (evidence.production, evidence.shadow)]
+    while True:
+        found = _collect(rollout, window, evidence.end)
+        captured = [records.read - records.outside for records in (found.production, found.shadow)]
+        complete = all(have >= _COMPLETE * wanted for have, wanted in zip(captured, counted, strict=True))
+        if complete or rollout.now() >= patience:
+            return found
+        rollout.headline("captures")(
+            f"captures hold {captured[0]} and {captured[1]} of {counted[0]:.0f} and {counted[1]:.0f} requests; waiting"
+        )
+        sleep(_EVERY)
+
+
+def _collect(rollout: Rollout, window: Window, until: datetime) -> Pairs:
+    from include.pairs.collect import collect  # duckdb and pyarrow: only where captures are paired
+
+    terms = rollout.spec.pairs
+    assert terms is not None
+    production, shadow = _folders(rollout)
+    return collect(production, shadow, terms, begin=window.begin, end=until, period=window.period)
+
+
+def _folders(rollout: Rollout) -> tuple[Folder, Folder]:
+    from include.pairs.folder import Folder
+
+    capture, variants, access = rollout.spec.capture, rollout.variants, rollout.clients.store_access()
+    assert capture is not None
+    return (
+        Folder.of(capture.destination, variants.endpoint, variants.production, access),
+        Folder.of(capture.destination, variants.endpoint, variants.shadow, access),
+    )

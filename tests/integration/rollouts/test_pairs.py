@@ -1,0 +1,77 @@
+"""A candidate that is as quick and as healthy and answers differently is rolled back by agreement.
+
+Captures are written by the local SageMaker and read back from its S3; the rollout's own steps do all of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from include.ledger.objects import Kind
+from include.rollout.gate import Outcome
+from include.rollout.verdict import End, Verdict
+from include.steps.settle import settle
+from tests.integration.rollouts.conftest import BUCKET
+
+pytestmark = pytest.mark.timeout(180)
+
+PAIRED: dict[str, Any] = {
+    "capture": {"destination": f"s3://{BUCKET}/captures"},
+    "pairs": {"threshold": 0.5, "segments": [{"name": "first", "at": 0, "edges": [100, 200, 300, 400]}]},
+    "gates": {
+        "rules": [
+            {"kind": "completeness"},
+            {"kind": "min_sample", "requests": 500},
+            {"kind": "error_rate", "absolute": 0.02},
+            {"kind": "agreement", "limit": 0.05},
+            {"kind": "drift", "severity": "info"},
+        ]
+    },
+}
+
+
+def findings(drive: Any) -> dict[str, dict[str, Any]]:
+    ledger = drive.rollout.ledger
+    last = ledger.keys(f"{Kind.FINDING}/")[-1]
+    return {finding["gate"]: finding for finding in ledger.require(last)["findings"]}
+
+
+def test_a_candidate_that_answers_differently_is_rolled_back_by_agreement(drive, clients):
+    """Every metric of it is healthy: it says 0.9 where production says anything between 0 and 1."""
+    run = drive(**PAIRED, candidate={"environment": {"LOCAL_ANSWER": "0.9"}})
+    assert run.all() is End.ROLLED_BACK
+    found = findings(run)
+    assert found["agreement"]["outcome"] == Outcome.FAIL
+    assert {gate for gate, finding in found.items() if finding["outcome"] == Outcome.FAIL} <= {
+        "agreement",
+        "drift",
+    }
+    assert "pairs disagree" in found["agreement"]["reason"]
+    assert run.rollout.ledger.require(Kind.VERDICT)["gate"] == "agreement"
+    pairs = run.rollout.ledger.require(run.rollout.ledger.keys(f"{Kind.EVIDENCE}/")[-1])["pairs"]
+    assert pairs["production"]["named"] == pairs["production"]["read"] > 0
+    assert pairs["production"]["malformed"] == pairs["production"]["ambiguous"] == 0
+    assert set(pairs["segments"]["first"]) == {
+        "below 100",
+        "100 to 200",
+        "200 to 300",
+        "300 to 400",
+        "from 400",
+    }
+    assert any("aborting" in line and "pairs disagree" in line for line in run.lines)
+
+
+def test_a_candidate_that_answers_the_same_passes_agreement(drive):
+    """500 requests are sent again and again: they are worth no more than 500, which is enough for 5 %."""
+    run = drive(**PAIRED)
+    run.begin()
+    assert run.watch() is Verdict.PROMOTE
+    found = findings(run)
+    assert found["agreement"]["outcome"] == found["drift"]["outcome"] == Outcome.PASS
+    assert found["agreement"]["details"]["repetition"] > 2
+    assert found["agreement"]["details"]["same"] == found["agreement"]["n"] > 1000
+    assert found["agreement"]["details"]["missing"]["unreadable"] == 0
+    assert run.finish() is End.PROMOTED
+    assert run.step(settle) is End.PROMOTED
