@@ -1,11 +1,18 @@
 """Requests slower than a threshold fixed beforehand: latency evidence with the power of single requests."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, xlogy
+from scipy.stats import norm
 
 # Odds against the null that the mixture looks for; log-spaced from a tail a fifth heavier to one twentyfold.
 ODDS = (1.2, 1.5, 2.0, 3.0, 5.0, 9.0, 20.0)
+# The same where the latencies' spread is known: how much slower than the margin allows, and how much of the
+# evidence looks for it. Most for the excess of a shadow a quarter slower at a margin of a tenth; any is valid.
+EFFECTS = (1.08, 1.15, 1.3, 2.0)
+SOUGHT = (0.25, 0.4, 0.25, 0.1)
 
 
 def null_share(*, request_ratio: float, rate_ratio: float = 1.0) -> float:
@@ -20,6 +27,17 @@ def null_share(*, request_ratio: float, rate_ratio: float = 1.0) -> float:
     return product / (1 + product)
 
 
+def slower_odds(*, share: float, spread: float) -> tuple[float, ...]:
+    """Return by which factor more requests lie beyond the quantile `share` when latency grows by `EFFECTS`.
+
+    For a lognormal latency with `spread` its sd of log latency around the quantile.
+    """
+    if not (0 < share < 1 and spread > 0):
+        raise ValueError(f"share is {share} and spread {spread}; a share lies in (0, 1), a spread is above 0")
+    z = norm.ppf(share)
+    return tuple(float(norm.sf(z - np.log(effect) / spread) / (1 - share)) for effect in EFFECTS)
+
+
 def exceedance_log_e(
     *,
     shadow_over: ArrayLike,
@@ -28,6 +46,8 @@ def exceedance_log_e(
     production_requests: ArrayLike,
     rate_ratio: float = 1.0,
     phi: ArrayLike = 1.0,
+    odds: Sequence[float] = ODDS,
+    weights: Sequence[float] | None = None,
 ) -> NDArray[np.float64]:
     """Return, after each period, the log e-process against "the shadow is at most the margin slower".
 
@@ -35,7 +55,8 @@ def exceedance_log_e(
     requests of production above q0, and all requests of each; q0 was fixed before the window. If shadow
     latencies are stochastically at most (1 + margin) times production's, an exceedance is the shadow's with
     probability at most theta0 = r s / (1 + r s) with the period's own s, whatever load and time of day do to
-    both (Lindon & Malek 2022, arXiv 2011.03567). Mixed over `ODDS`; `phi` >= 1, one number or one per
+    both (Lindon & Malek 2022, arXiv 2011.03567). Mixed over `odds` that were fixed before the window, with
+    `weights` (equal ones by default); `phi` >= 1, one number or one per
     period, tempers for jitter that one variant has alone (1 + N h^2 tau^2 / 2 with N exceedances of both expected
     in the period, h their log hazard, tau the long-run sd of that jitter); it must not depend on whose they were
     or on a later period. A period in which either variant served nothing says nothing.
@@ -56,8 +77,11 @@ def exceedance_log_e(
     used = (ns > 0) & (n_p > 0)
     s = np.where(used, ns, 1.0) / np.where(used, n_p, 1.0) * rate_ratio
     theta0 = (s / (1 + s))[:, None]
-    odds = s[:, None] * np.array(ODDS)
-    theta1 = odds / (1 + odds)
+    shares = np.full(len(odds), 1 / len(odds)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if shares.shape != (len(odds),) or not np.isclose(shares.sum(), 1) or (shares <= 0).any():
+        raise ValueError("there must be one weight above 0 for each of the odds, together 1")
+    against = s[:, None] * np.array(odds)
+    theta1 = against / (1 + against)
     gain = xlogy(a[:, None], theta1 / theta0) + xlogy(b[:, None], (1 - theta1) / (1 - theta0))
     paths = np.cumsum(np.where(used[:, None], gain / phis[:, None], 0.0), axis=0)
-    return np.asarray(logsumexp(paths, axis=1) - np.log(len(ODDS)), dtype=np.float64)
+    return np.asarray(logsumexp(paths + np.log(shares), axis=1), dtype=np.float64)

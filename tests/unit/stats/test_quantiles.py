@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from include.stats.eprocess import log_threshold
-from include.stats.quantiles import exceedance_log_e, null_share
+from include.stats.quantiles import EFFECTS, SOUGHT, exceedance_log_e, null_share, slower_odds
 
 BAR = log_threshold(0.01)
 
@@ -86,3 +86,42 @@ def test_impossible_counts_are_refused(change):
     }
     with pytest.raises(ValueError, match=r"exceedances|negative|phi"):
         exceedance_log_e(**{**counts, **change})
+
+
+def test_odds_follow_the_spread_of_the_latencies():
+    latency = np.exp(np.random.default_rng(47).normal(0, 0.4, 400_000))
+    for share in (0.5, 0.9, 0.99):
+        found = slower_odds(share=share, spread=0.4)
+        at = np.quantile(latency, share)
+        beyond = [(latency * effect > at).mean() / (1 - share) for effect in EFFECTS]
+        assert found == pytest.approx(beyond, rel=0.03)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_odds_made_to_measure_keep_the_error_at_the_margin_and_find_more(share):
+    rng = np.random.default_rng(48)
+    n = np.full(30, 1200.0)
+    made = {"odds": slower_odds(share=share, spread=0.4), "weights": SOUGHT}
+
+    def crossed(rate, **kwargs):
+        found = 0
+        for _ in range(300):
+            a, b = rng.binomial(1200, rate, 30), rng.binomial(1200, 1 - share, 30)
+            e = exceedance_log_e(
+                shadow_over=a, production_over=b, shadow_requests=n, production_requests=n, **kwargs
+            )
+            found += (e >= np.log(100)).any()
+        return found / 300
+
+    assert crossed(1 - share, **made) <= 0.02
+    slower = (1 - share) * slower_odds(share=share, spread=0.4)[0]
+    assert crossed(slower, **made) >= crossed(slower) - 0.02
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.5, 0.5, 0.5, 0.5), (1.2, -0.1, -0.05, -0.05)])
+def test_weights_that_are_not_one_each_are_refused(weights):
+    with pytest.raises(ValueError, match="weight"):
+        exceedance_log_e(
+            shadow_over=[1], production_over=[1], shadow_requests=[9], production_requests=[9],
+            odds=slower_odds(share=0.5, spread=0.4), weights=weights,
+        )  # fmt: skip
