@@ -62,3 +62,10 @@ def test_a_scale_that_is_none_is_refused_in_one_sentence(body: bytes) -> None:
     assert response.status == 400
     assert b"error" in response.body
     assert clock.scale == 1.0
+
+
+def test_a_loop_of_short_sleeps_stays_light_at_any_scale() -> None:
+    clock = Clock(1e6)
+    before = clock.now()
+    asyncio.run(clock.sleep(1.0))  # a microsecond here, were there no least sleep
+    assert clock.now() - before >= 4000.0
