@@ -66,7 +66,7 @@ class Captures:
 
     def _requests(self, report: Report) -> Iterator[Request]:
         own = inference_id_prefix()
-        for file, number, line in lines(self.where, _LONGEST_LINE, wanted=self._wanted()):
+        for file, number, line in lines(self.where, _LONGEST_LINE, wanted=self.wanted()):
             if not line.strip():
                 continue
             try:
@@ -85,7 +85,8 @@ class Captures:
                 report.read += 1
                 yield request
 
-    def _wanted(self) -> Wanted:
+    def wanted(self) -> Wanted:
+        """Return what says which files may hold records of the time range."""
         return Wanted(self.since, self.until, name_of(self.where))
 
 

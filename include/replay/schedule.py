@@ -9,7 +9,7 @@ from itertools import chain
 
 from include.replay.captures import Captures
 from include.replay.pacer import Constant, Copied, Pacer, Poisson, Ramp, Recorded, Share
-from include.replay.reading import Place
+from include.replay.reading import Place, files
 from include.replay.redaction import Action, Redacted, Redaction, Rule
 from include.replay.request import Request
 from include.replay.source import Files, Report, Rows, cycled, repeated, share
@@ -33,6 +33,17 @@ def source(section: ReplaySection, place: Place) -> Rows | Files | Captures:
     if section.kind == "files":
         return Files(where=place, content_type=section.content_type, report=report)
     return Rows(where=place, content_type=section.content_type, header=section.header, report=report)
+
+
+def locate(section: ReplaySection, place: Place) -> None:
+    """Raise ReplayError unless there is something to read; for a bucket this lists keys and reads no object."""
+    read = source(section, place)
+    found = files(place, wanted=read.wanted()) if isinstance(read, Captures) else files(place)
+    if next(found, None) is None:
+        ranged = section.since is not None or section.until is not None
+        of = " of the time between since and until" if ranged else ""
+        msg = f"{section.source} holds nothing{of}; check the source and its kind ({section.kind})"
+        raise ReplayError(msg)
 
 
 def redaction(section: RedactionSection, environment: Mapping[str, str] = os.environ) -> Redaction:

@@ -106,6 +106,11 @@ def replay_shard(
     return rollout.write(replay_key(shard), _document(shard, outcome, read, kept))
 
 
+def locate_source(clients: Clients, section: ReplaySection) -> None:
+    """Raise ReplayError, in one sentence, unless there is something to replay where the spec says."""
+    schedule.locate(section, located(section.source, clients.store_access()))
+
+
 def target(clients: Clients, endpoint: str, section: ReplaySection) -> Target:
     """Return the endpoint as the replay's target, as whoever the clients are."""
 

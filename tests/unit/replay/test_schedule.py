@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,3 +136,20 @@ def test_a_source_in_s3_is_a_bucket_and_a_prefix() -> None:
 def test_another_kind_of_address_is_refused(location: str) -> None:
     with pytest.raises(ReplayError, match="s3://"):
         located(location, StoreAccess())
+
+
+def test_a_source_is_looked_for_before_anything_is_sent(tmp_path: Path) -> None:
+    hour = tmp_path / "2026" / "03" / "01" / "12"
+    hour.mkdir(parents=True)
+    (hour / "a.jsonl").write_text("{}")
+    captures = section(source=str(tmp_path), kind="captures", since="2026-03-01T12:00:00Z")
+    schedule.locate(captures, tmp_path)
+    schedule.locate(section(), hour / "a.jsonl")
+    later = captures.model_copy(update={"since": datetime(2026, 3, 2, tzinfo=UTC)})
+    with pytest.raises(ReplayError, match="holds nothing of the time between since and until"):
+        schedule.locate(later, tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ReplayError, match=r"holds nothing; check the source and its kind \(files\)"):
+        schedule.locate(section(kind="files"), tmp_path / "empty")
+    with pytest.raises(ReplayError, match="does not exist"):
+        schedule.locate(section(), tmp_path / "nowhere")
