@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from include.cli import backtest, conclude, plan, replay, status, validate
+from include.cli import backtest, conclude, plan, replay, rollback, status, validate
 from include.rollout.errors import RolloutError
 
 _COMMANDS: dict[
@@ -16,6 +16,7 @@ _COMMANDS: dict[
     "validate": (validate.arguments, validate.run, "check spec files; needs no AWS"),
     "plan": (plan.arguments, plan.run, "say what a rollout would change and whether its window can decide"),
     "conclude": (conclude.arguments, conclude.run, "promote now, remove now or extend a running rollout"),
+    "rollback": (rollback.arguments, rollback.run, "go back to the model before a promoted one, at once"),
     "replay": (replay.arguments, replay.run, "send recorded requests to an endpoint and see how it answers"),
     "backtest": (
         backtest.arguments,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +31,11 @@ def run(chosen: argparse.Namespace) -> int:
         if record is None:
             raise MissingError(f"no rollout {chosen.rollout} is in {chosen.ledger}; list them with `status`.")
         report = record.get(Kind.REPORT)
-        shown = dict(report) if report else {key: dict(value) for key, value in record.objects.items()}
+        shown: dict[str, Any] = (
+            dict(report) if report else {key: dict(value) for key, value in record.objects.items()}
+        )
+        if report and (after := record.all(Kind.ROLLBACK)):
+            shown["rollbacks"] = [dict(document) for document in after.values()]
         print(json.dumps(shown, indent=2, default=str))
         return 0
     table = Table("rollout", "spec", "opened", "end", "why")

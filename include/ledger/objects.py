@@ -54,6 +54,7 @@ class Kind(StrEnum):
     FOREIGN = "foreign"  # a change of the endpoint that is not ours
     FAILURE = "failure"  # failure/<task>
     CRASH = "crash"  # settle found no decision that was carried out, and restores the endpoint
+    ROLLBACK = "rollback"  # rollback/<n>: a person took a promotion back, asked and done
     COST = "cost"
     OUTCOME = "outcome"  # how the rollout ended; once written the rollout is terminal
     REPORT = "report.json"
@@ -73,6 +74,7 @@ _MANY = frozenset(
         Kind.CONCLUDE,
         Kind.WATCH,
         Kind.FAILURE,
+        Kind.ROLLBACK,
     }
 )
 
