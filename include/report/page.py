@@ -175,6 +175,8 @@ def _accounts(record: Record) -> list[Row]:
                 "kinds": dict(account.get("failed") or {}),
                 "shed": account.get("shed"),
                 "bad_rows": (document or {}).get("bad_rows"),
+                "spared": account.get("spared", 0),
+                "uncertain": sum(end - first for first, end in (document or {}).get("uncertain") or ()),
             }
         )
     return found

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -129,6 +130,16 @@ def test_the_replays_account_names_every_request(recorded):
     assert cells(table(page, "Every scheduled request")) == [
         ["0", "60", "6,031", "6,020", "10 (9 model error, 1 timeout)", "1", "0"]
     ]
+
+
+def test_the_replays_uncertain_and_spared_requests_are_named_where_there_are_any(recorded):
+    record = recorded(ledgers.promoted)
+    said = "Shard 0: 1,200 requests were spared, because live traffic stood in for them; 31 requests are uncertain"
+    assert "uncertain" not in text(parsed(rollout_page(record, live=False)))
+    stored = record.objects["replay/0000"]
+    told = {**stored, "account": {**stored["account"], "spared": 1200}, "uncertain": [[10, 40], [77, 78]]}
+    changed = replace(record, objects={**record.objects, "replay/0000": told})
+    assert said in text(parsed(rollout_page(changed, live=False)))
 
 
 def test_a_running_rollout_says_what_it_does_and_where_its_evidence_stands(recorded):
