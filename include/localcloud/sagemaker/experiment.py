@@ -228,6 +228,9 @@ def changed(record: Record, params: Mapping[str, Any], now: float) -> Record:
         new["ModelVariants"] = _merged(record["ModelVariants"], params["ModelVariants"])
     if "Schedule" in params:
         new["Schedule"] = schedule(params["Schedule"], record["Schedule"], now)
+        start = record["Schedule"]["StartTime"]
+        if abs(new["Schedule"]["StartTime"] - start) < 1:  # as described, which rounds: not another one
+            new["Schedule"]["StartTime"] = start
     if record["Status"] == "Running":
         _check_running(record, new)
     check(new)

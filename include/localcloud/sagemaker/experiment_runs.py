@@ -189,6 +189,7 @@ class ExperimentRuns:
         record = self._table[name]
         if reason:
             record["StatusReason"] = " ".join(reason.split())[:_MAX_REASON]
+        record.pop("Before", None)
         record["CompletionTime"] = self._clock.now()
         record["Deployed"] = deployed(record, self._endpoints)
         if record["EndpointName"] in self._endpoints:

@@ -1,5 +1,6 @@
 """Inference experiments: their statuses, and what they do to their endpoint."""
 
+import datetime
 from typing import Any
 
 from tests.unit.localcloud.sagemaker.lab import DAY, HOUR, Lab, asked, model_variant, shadow_mode
@@ -237,3 +238,24 @@ def test_lists_filter_sort_and_page(lab: Lab) -> None:
     first = lab.plane.call("ListInferenceExperiments", MaxResults=2)
     rest = lab.plane.call("ListInferenceExperiments", MaxResults=2, NextToken=first["NextToken"])
     assert [each["Name"] for each in rest["InferenceExperiments"]] == ["b-one"]
+
+
+def test_the_schedule_as_described_can_be_sent_back_with_another_end(lab: Lab) -> None:
+    lab.plane.clock.at += 0.123456
+    lab.create()
+    schedule = lab.shown()["Schedule"]
+    schedule["EndTime"] += datetime.timedelta(days=1)
+    shown = lab.update(Schedule=schedule)
+    assert shown["Status"] == "Running"
+    assert shown["Schedule"] == schedule
+
+
+def test_a_change_that_fails_while_it_runs_ends_it_and_sets_the_endpoint_free(lab: Lab) -> None:
+    lab.create()
+    lab.plane.sagemaker.endpoints["e"]["EndpointStatus"] = (
+        "Failed"  # as after a restart that brought nothing back
+    )
+    shown = lab.update(ShadowModeConfig=shadow_mode(80))
+    assert shown["Status"] == "Cancelled"
+    assert "Cannot update failed endpoint" in shown["StatusReason"]
+    lab.plane.call("DeleteEndpoint", EndpointName="e")
