@@ -143,3 +143,52 @@ def test_an_update_that_cannot_start_leaves_the_old_fleet_answering(
     assert "unknown" in described["FailureReason"]
     assert callers.failures == []
     assert set(callers.answers) == {("production", "old")}
+
+
+def test_an_inference_experiment_loses_nothing_from_its_start_to_the_promotion(
+    program: Any, hosting: Any, endpoint: str, wait_until: Any
+) -> None:
+    hosted = hosting(program)
+    hosted.model(f"{endpoint}-new", LOCAL_ANSWER="new")
+
+    def variant(name: str, model: str) -> dict[str, Any]:
+        instances = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+        infrastructure = {
+            "InfrastructureType": "RealTimeInference",
+            "RealTimeInferenceConfig": instances,
+        }
+        return {"VariantName": name, "ModelName": model, "InfrastructureConfig": infrastructure}
+
+    def comes_to(status: str) -> bool:
+        described = hosted.sagemaker.describe_inference_experiment(Name=endpoint)
+        return bool(described["Status"] == status)
+
+    callers = Callers(program, endpoint)
+    try:
+        hosted.sagemaker.create_inference_experiment(
+            Name=endpoint,
+            Type="ShadowMode",
+            RoleArn="arn:aws:iam::123456789012:role/serving",
+            EndpointName=endpoint,
+            ModelVariants=[
+                variant("production", f"{endpoint}-old"),
+                variant("candidate", f"{endpoint}-new"),
+            ],
+            ShadowModeConfig={
+                "SourceModelVariantName": "production",
+                "ShadowModelVariants": [{"ShadowModelVariantName": "candidate", "SamplingPercentage": 100}],
+            },
+        )
+        assert wait_until(lambda: comes_to("Running"), 60)
+        before = set(callers.answers)
+        hosted.sagemaker.stop_inference_experiment(
+            Name=endpoint,
+            ModelVariantActions={"production": "Remove", "candidate": "Promote"},
+            DesiredState="Completed",
+        )
+        assert wait_until(lambda: comes_to("Completed"), 60)
+    finally:
+        callers.stop()
+    assert before == {("production", "old")}
+    assert callers.failures == []
+    assert set(callers.answers) == {("production", "old"), ("candidate", "new")}
