@@ -130,9 +130,8 @@ def run(chosen: argparse.Namespace) -> int:
     known = rollout_id("replay", secrets.token_hex(8))
     folder, is_new = _folder(chosen.keep)
     console = Console()
-    console.print(
-        f"sending {schedule.parts(section)} from {section.source} to {chosen.endpoint}; Ctrl-C ends it"
-    )
+    line = f"sending {schedule.parts(section)} from {section.source} to {chosen.endpoint}; Ctrl-C ends it"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
     gauge = Gauge(console)
     account, failure = Account(), None
     with _stopped_by_signals() as stopped, gauge, _records(section, known, folder) as records:
@@ -153,6 +152,8 @@ def run(chosen: argparse.Namespace) -> int:
             )
         except RolloutError as error:  # what was measured until then is kept and shown all the same
             account, failure = gauge.account, error
+        except KeyboardInterrupt:  # a second Ctrl-C: not even the end of the first is waited for
+            account = gauge.account
     if failure is not None and account.scheduled == 0 and is_new and not any(folder.iterdir()):
         folder.rmdir()  # nothing was measured
         raise failure
@@ -181,11 +182,10 @@ def section_of(chosen: argparse.Namespace) -> ReplaySection:
     rules, problems = [], []
     for text in chosen.redact:
         action, colon, place = text.partition(":")
-        if not colon or not place:
+        if colon and place:
+            rules.append({"action": action, ("column" if place.isdecimal() else "path"): place})
+        else:
             problems.append(f"--redact is {text!r}; write it like hash:3 or mask:$.customer.name")
-        rules.append({"action": action, ("column" if place.isdecimal() else "path"): place})
-    if problems:
-        raise SpecError("the command line", tuple(problems))
     if rules:
         given["redaction"] = {"rules": rules}
     if not given.keys() & {"passes", "count", "duration"}:
@@ -198,11 +198,13 @@ def section_of(chosen: argparse.Namespace) -> ReplaySection:
         "candidate": {"image": "none"},  # a spec has one; here nothing is rolled out
         "replay": given,
     }
+    section = None
     try:
-        section = parse(document, "the command line").replay
+        section = parse(document, "").replay
     except SpecError as error:
-        options = tuple(_PATH.sub(_option, problem) for problem in error.problems)
-        raise SpecError(error.source, options) from None
+        problems += [_PATH.sub(_option, problem) for problem in error.problems]
+    if problems:
+        raise SpecError("the command line", tuple(problems))
     assert section is not None
     return section
 
@@ -222,12 +224,11 @@ def _field(group: argparse._ArgumentGroup, name: str, about: str | None = None) 
     said = about or (field.description or "").replace("`", "") or "content type of every request"
     if field.default not in (None, 0) and not field.is_required() and "default" not in said:
         said += f"; default: {field.default}"
+    choices = get_args(field.annotation) if name in _CHOICES else ()
     group.add_argument(
         f"--{name.replace('_', '-')}",
         required=name == "source",
-        metavar="|".join(choices)
-        if (choices := get_args(field.annotation)) and name in _CHOICES
-        else _METAVARS.get(name, "NUMBER"),
+        metavar="|".join(choices) or _METAVARS.get(name, "NUMBER"),
         help=said.replace("%", "%%"),
     )
 

@@ -54,7 +54,10 @@ def test_every_mistake_is_named_by_its_option() -> None:
         assert sum(problem.startswith(f"{option} is ") for problem in found) == 1, option
     assert any(problem.startswith("header is true and kind is files") for problem in found)
     assert problems() == ("--rate is missing; it must be given",)
-    assert problems("--rate", "1", "--redact", "hide")[0].startswith("--redact is 'hide'; write it like")
+    assert problems("--rate", "0", "--redact", "hide", "--redact", "drop:a.b")[0].startswith(
+        "--redact is 'hide'; write it like"
+    )
+    assert len(problems("--rate", "0", "--redact", "hide", "--redact", "drop:a.b")) == 3
 
 
 def test_a_source_that_is_not_there_leaves_nothing_behind(
