@@ -37,6 +37,16 @@ class _Series:
             self.points[start] = []
         self.points[start].append((unit, samples))
 
+    def merge(self, start: int) -> int:
+        """Hold what was put into one period together, by unit; return by how much the values became more."""
+        parts = self.points[start]
+        before = sum(len(samples.values) for _, samples in parts)
+        self.points[start] = [
+            (unit, Samples.merged(samples for its_unit, samples in parts if its_unit == unit))
+            for unit in dict.fromkeys(unit for unit, _ in parts)
+        ]
+        return sum(len(samples.values) for _, samples in self.points[start]) - before
+
     def pop(self, start: int) -> list[tuple[str, Samples]]:
         self.starts.remove(start)
         return self.points.pop(start)
@@ -160,6 +170,8 @@ class MetricStore:
         grouped: dict[int, list[Samples]] = {}
         first = bisect.bisect_left(series.starts, start)
         for at in series.starts[first : bisect.bisect_left(series.starts, end)]:
+            if len(series.points[at]) > 1:  # once: a thousand values put one by one are slow to read
+                self._values_held += series.merge(at)
             found = [samples for its_unit, samples in series.points[at] if unit in {"", its_unit}]
             if found:
                 grouped.setdefault(at // period * period, []).extend(found)
@@ -263,7 +275,6 @@ def _merge(series: _Series, start: int, into: int) -> int:
     points = series.pop(start)
     if into != start and into in series.points:
         points = series.pop(into) + points
-    before = sum(len(samples.values) for _, samples in points)
-    for unit in dict.fromkeys(unit for unit, _ in points):
-        series.add(into, unit, Samples.merged(samples for its_unit, samples in points if its_unit == unit))
-    return sum(len(samples.values) for _, samples in series.points[into]) - before
+    for unit, samples in points:
+        series.add(into, unit, samples)
+    return series.merge(into)
