@@ -22,7 +22,7 @@ from include.rollout.comparison import Output, PairsSection
 from include.rollout.errors import EvidenceError
 from include.rollout.pairs import Pairs
 
-MEMORY = "128MB"  # of the join; what does not fit is spilled to disk
+MEMORY = "96MB"  # of the join; what does not fit is spilled to disk
 THREADS = 2
 
 
@@ -103,9 +103,9 @@ def _teach(connection: duckdb.DuckDBPyConnection, terms: PairsSection) -> None:
         connection.create_function(CSV_COLUMN, column, ["VARCHAR", "INTEGER"], "VARCHAR", side_effects=False)
 
 
-def _csv_column(row: str, index: int) -> str:
+def _csv_column(text: str, index: int) -> str:
     try:
-        cells = next(csv.reader([row]), [])
+        cells = next(csv.reader(text.splitlines(keepends=True)), [])
     except csv.Error:
         return ""
     return cells[index] if index < len(cells) else ""

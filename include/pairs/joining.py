@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from include.pairs.outputs import latency_of, output_of, segment_of
+from include.pairs.outputs import latency_of, output_of, raw_output, raw_segment, segment_of
 from include.rollout.comparison import Join, PairsSection
 
 SIDES = ("production", "shadow")
@@ -41,10 +41,10 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
     """
     named = "coalesce(id, '') <> ''"
     by_id = named if terms.join is Join.ID else "false"
-    segments = "".join(
-        f", {segment_of(segment, 'input') if side == 'production' else 'NULL::VARCHAR'} AS segment_{i}"
-        for i, segment in enumerate(terms.segments)
-    )
+    # production's inputs tell the segments; each value is looked up once, in a step of its own
+    told = list(enumerate(terms.segments)) if side == "production" else []
+    raw = "".join(f", {raw_segment(segment, 'input')} AS raw_{i}" for i, segment in told)
+    segments = "".join(f", {segment_of(segment, f'raw_{i}')} AS segment_{i}" for i, segment in told)
     state = (
         f"CASE WHEN key IS NULL THEN {MALFORMED} "
         f"WHEN t < {span.begin - span.slack!r} OR t >= {span.end + span.slack!r} THEN {OUTSIDE} ELSE {FINE} END"
@@ -69,12 +69,15 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
             FROM texts
         ), placed AS (
             SELECT *, CASE WHEN input IS NULL THEN hash(key) ELSE hash(kind, input) END AS cluster FROM keyed
+        ), found AS (
+            SELECT key, event, t, id, cluster, output AS answer, {raw_output(terms, "output")} AS raw{raw}
+            FROM placed
+            WHERE CASE WHEN key IS NULL THEN 0 ELSE cluster % {span.shards} END = {span.shard}
         )
-        SELECT key, {state} AS state, coalesce(hash(event), hash(t, output)) AS event, t, {named} AS named,
+        SELECT key, {state} AS state, coalesce(hash(event), hash(t, answer)) AS event, t, {named} AS named,
                {by_id} AS by_id, cluster,
-               {output_of(terms, "output")} AS output, {latency_of(terms, "output")} AS latency{segments}
-        FROM placed
-        WHERE CASE WHEN key IS NULL THEN 0 ELSE cluster % {span.shards} END = {span.shard}
+               {output_of(terms, "raw")} AS output, {latency_of(terms, "answer")} AS latency{segments}
+        FROM found
     """
 
 

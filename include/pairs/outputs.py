@@ -14,6 +14,7 @@ JSON_COMPARISON = "penumbra_documents"  # the name of the function that compares
 CSV_COLUMN = "penumbra_csv_column"  # and of that which reads a column of a line with quotes
 
 _NUMBERS = (Output.SCALAR, Output.VECTOR)
+_REPEATS = 1000  # of a group in one of RE2's expressions
 _LONGEST_VALUE = 40  # characters of a segment's value
 
 
@@ -32,22 +33,33 @@ class Comparison:
     measured: bool = True  # whether a difference is expected of every pair that fits
 
 
-def output_of(terms: PairsSection, text: str) -> str:
-    """Return the output in `text`, ready to be compared, or NULL where it cannot be read."""
+def raw_output(terms: PairsSection, text: str) -> str:
+    """Return what stands in `text` where the output is to be found, as it is."""
     match terms.output:
         case Output.SCALAR | Output.VECTOR:
-            numbers = _numbers(terms.at, text)
-            return (
-                f"list_filter([{numbers}], lambda v: len(v) > 0 AND "
-                "list_bool_and(list_transform(v, lambda x: coalesce(isfinite(x), false))))[1]"
-            )
+            return _numbers(terms.at, text)
         case Output.LABEL:
-            return f"nullif(trim({_one(terms.at, text)}, {_BLANKS}), '')"
+            return _one(terms.at, text)
         case Output.RANKED:
-            return f"nullif({_items(terms.at, text)}[1:{terms.top}], [])"
+            return _items(terms.at, text)
         case Output.JSON:
-            at = text if terms.at is None else f"try(json_extract({text}, {literal(str(terms.at))}))::VARCHAR"
-            return f"CASE WHEN json_valid({at}) THEN {at} END"
+            path = literal(str(terms.at))
+            return text if terms.at is None else f"try(json_extract({text}, {path}))::VARCHAR"
+
+
+def output_of(terms: PairsSection, raw: str) -> str:
+    """Return the output that `raw_output` found, ready to be compared, or NULL where it cannot be read."""
+    match terms.output:
+        case Output.SCALAR | Output.VECTOR:  # NaN is the greatest number here
+            whole = f"len({raw}) > 0 AND list_count({raw}) = len({raw})"
+            finite = f"isfinite(list_max({raw})) AND isfinite(list_min({raw}))"
+            return f"CASE WHEN {whole} AND {finite} THEN {raw} END"
+        case Output.LABEL:
+            return f"nullif(trim({raw}, {_BLANKS}), '')"
+        case Output.RANKED:
+            return f"nullif({raw}[1:{terms.top}], [])"
+        case Output.JSON:
+            return f"CASE WHEN json_valid({raw}) THEN {raw} END"
 
 
 def comparison_of(terms: PairsSection) -> Comparison:
@@ -118,19 +130,23 @@ def latency_of(terms: PairsSection, text: str) -> str:
     return f"CASE WHEN isfinite({value}) AND {value} > 0 THEN {value} END"
 
 
-def segment_of(segment: Segment, text: str) -> str:
-    """Return the segment's value in the first row of an input: text, or the interval between two edges."""
-    if isinstance(segment.at, int):
-        row = f"string_split({text}, chr(10))[1]"
-        found = (
-            f"CASE WHEN contains({row}, '\"') THEN {CSV_COLUMN}({row}, {segment.at}) "
-            f"ELSE split_part({row}, ',', {segment.at + 1}) END"
-        )
+def raw_segment(segment: Segment, text: str) -> str:
+    """Return what stands in the first row of an input where the segment is told."""
+    if isinstance(segment.at, str):
+        return _one(segment.at, text)
+    column = segment.at
+    if column <= _REPEATS:  # stops at the column, where split_part cuts the whole row
+        plain = f"regexp_extract({text}, '^(?:[^,\\n]*,){{{column}}}([^,\\n]*)', 1)"
     else:
-        found = _one(segment.at, text)
+        plain = f"split_part(split_part({text}, chr(10), 1), ',', {column + 1})"
+    return f"CASE WHEN contains({text}, '\"') THEN {CSV_COLUMN}({text}, {column}) ELSE {plain} END"
+
+
+def segment_of(segment: Segment, raw: str) -> str:
+    """Return the segment that `raw_segment` found: text, or the interval between two edges."""
     if not segment.edges:
-        return f"coalesce(nullif(left(trim({found}, {_BLANKS}), {_LONGEST_VALUE}), ''), '(none)')"
-    number, edges = f"try_cast({found} AS DOUBLE)", segment.edges
+        return f"coalesce(nullif(left(trim({raw}, {_BLANKS}), {_LONGEST_VALUE}), ''), '(none)')"
+    number, edges = f"try_cast({raw} AS DOUBLE)", segment.edges
     cases = [f"WHEN {number} < {edges[0]!r}::DOUBLE THEN {literal(f'below {edges[0]:g}')}"]
     for low, high in pairwise(edges):
         cases.append(f"WHEN {number} < {high!r}::DOUBLE THEN {literal(f'{low:g} to {high:g}')}")

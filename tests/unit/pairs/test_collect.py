@@ -145,7 +145,7 @@ def test_segments_are_intervals_of_numbers_quoted_columns_or_json_paths(pairs):
     lines = [
         record("1", id="a", input='"Smith, Jane",15'),
         record("1", id="b", input='"Roe",25'),
-        record("1", id="c", input="Doe,none"),
+        record("1", id="c", input="Doe,none\nSmith,35"),
         record("1", id="d", input='{"plan": {"name": "gold"}}'),
     ]
     found = pairs(
