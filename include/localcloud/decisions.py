@@ -60,6 +60,11 @@ UNDOCUMENTED = (
     "A ClientToken of CreateModelPackage counts for ever; with other parameters it is a ConflictException.",
     "ListObjectsV2 with StartAfter beneath a common prefix does not list that prefix again.",
     "GetObject ignores a range it cannot read or that names several ranges, and answers the whole object.",
+    "Percentiles interpolate linearly between neighbouring samples; STDDEV in metric math is the population's, and "
+    "FILL leaves a series without any point as it is.",
+    "A score as recordio-protobuf is one record with the float32 label score.",
+    "A script's missing input and output hooks answer 415 and 406 to types that they cannot read or write; whatever "
+    "a script raises is the instance's 500.",
 )
 
 DIFFERENCES = (
@@ -78,4 +83,6 @@ DIFFERENCES = (
     "kept and returned, not verified.",
     "Services other than SageMaker, its runtime, CloudWatch, Application Auto Scaling and S3 come from moto, keep the machine's time and are "
     "forgotten at a restart.",
+    "Every XGBoost tag runs the one XGBoost of requirements.lock, scripts run in the local cloud's own Python, and a "
+    "requirements.txt beside them is not installed.",
 )
