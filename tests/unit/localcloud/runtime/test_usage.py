@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -70,3 +71,22 @@ def test_each_variants_utilisation_is_published_in_percent_of_its_capacity(play)
     assert 0.01 < read["live", "MemoryUtilization"].low < 5
     assert 0 <= read["live", "CPUUtilization"].low <= read["live", "CPUUtilization"].high < 1000
     assert read["live", "DiskUtilization"].count == 2
+
+
+def test_utilisation_has_a_frequency_of_its_own(play):
+    """As AWS: without enhanced metrics the config's frequency is for utilisation only."""
+
+    async def scenario(world):
+        fleet = await world.serve(world.light(), frequency=60)
+        fleet.plan = replace(fleet.plan, utilisation_frequency=10)
+        meter = UsageMeter(fleet, world.metrics, world.clock)
+        meter.look()
+        await meter.publish(int(world.clock.time) + 10)
+        key = Key(
+            "/aws/sagemaker/Endpoints",
+            "MemoryUtilization",
+            (("EndpointName", "churn"), ("VariantName", "live")),
+        )
+        return [at - int(world.clock.time) for at in world.metrics.read(key, start=0, end=4e9, period=10)]
+
+    assert play(scenario) == [10]
