@@ -14,6 +14,7 @@ from include.localcloud.runtime.plan import CapturePlan
 
 _log = logging.getLogger(__name__)
 _LARGEST_BUFFER = 4 << 20  # bytes of lines before an object is written
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _OLDEST_SECONDS = 30.0  # SageMaker takes minutes; here a file appears within this time
 
 
@@ -52,16 +53,18 @@ class CaptureWriter:
         self._buffers: dict[str, _Buffer] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._second, self._hour, self._time = -1, "", ""  # the texts of a time, written once a second
 
     def record(self, plan: CapturePlan, endpoint: str, variant: str, exchange: Exchange) -> None:
         """Add one line under <prefix>/<endpoint>/<variant>/yyyy/mm/dd/hh/, the hour of the inference."""
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        second = int(self._clock.now())
+        if second != self._second:
+            now = datetime.fromtimestamp(second, UTC)
+            self._second, self._hour, self._time = second, f"{now:%Y/%m/%d/%H}", f"{now:%Y-%m-%dT%H:%M:%SZ}"
         bucket, _, prefix = plan.destination.removeprefix("s3://").partition("/")
-        parts = (prefix.strip("/"), endpoint, variant, now.strftime("%Y/%m/%d/%H"))
+        parts = (prefix.strip("/"), endpoint, variant, self._hour)
         folder = "/".join(part for part in parts if part)
-        line = (
-            json.dumps(_line(plan, exchange, now), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        )
+        line = _encode(_line(plan, exchange, self._time)).encode() + b"\n"
         buffer = self._buffers.get(bucket + "/" + folder)
         if buffer is None:
             buffer = self._buffers[bucket + "/" + folder] = _Buffer(bucket, folder)
@@ -106,7 +109,7 @@ class CaptureWriter:
             )
 
 
-def _line(plan: CapturePlan, exchange: Exchange, now: datetime) -> dict[str, Any]:
+def _line(plan: CapturePlan, exchange: Exchange, time: str) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if plan.input:
         data["endpointInput"] = _side(plan, exchange.input_type, "INPUT", exchange.input)
@@ -115,7 +118,7 @@ def _line(plan: CapturePlan, exchange: Exchange, now: datetime) -> dict[str, Any
     metadata = {"eventId": str(uuid.uuid4())}
     if exchange.inference_id:
         metadata["inferenceId"] = exchange.inference_id
-    metadata["inferenceTime"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    metadata["inferenceTime"] = time
     return {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
 
 
