@@ -75,15 +75,16 @@ class Replacement:
         Raises StartupError or RolledBackError with the old fleet serving, StuckError with both.
         """
         self._check_before()
-        leftover = self._runtime.withdraw(self._endpoint)  # the new fleet of an update that got stuck
+        leftover = self._runtime.withdraw(self._endpoint)
+        if leftover is not None:  # the new fleet of an update that got stuck
+            await self._runtime.retire(leftover)
         green = await (self._roll() if self._plan.batch else self._shift())
         blue = self._runtime.activate(green)
         self._pending["Activated"] = True
         self._stage("Baking")
         await self._clock.sleep(self._plan.termination_wait)
-        for fleet in (blue, leftover):
-            if fleet is not None:
-                await self._runtime.retire(fleet)
+        if blue is not None:
+            await self._runtime.retire(blue)
 
     async def _shift(self) -> Any:
         green = await self._prepare(None)
