@@ -95,6 +95,7 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
             alpha=reading.alpha(gate),
             block=block,
             offset_sd=noise.offset_sd,
+            least_variance=2 * noise.jitter_sd**2 * noise.memory / float(used.sum()),
         )
         facts["details"]["interval"] = AT_THE_END
         facts["details"]["largest_passing"] = largest_passing_ratio(

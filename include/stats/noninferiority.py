@@ -36,6 +36,7 @@ def log_ratio_limits(
     alpha: float,
     block: int = 1,
     offset_sd: float = 0.0,
+    least_variance: float = 0.0,
 ) -> LogRatio:
     """Return the mean over periods of log(shadow / production) with one-sided t limits from block means.
 
@@ -45,7 +46,9 @@ def log_ratio_limits(
     periods that fill no block are spread over the others. `offset_sd` is the calibrated sd of the persistent
     log offset between two equal variants on different instances: it does not average out over periods, so it
     is added to the standard error in full. As it is not estimated from these blocks, the degrees of freedom are
-    those of the sum of both variances (Satterthwaite 1946). Noise shared by both variants cancels in the ratio.
+    those of the sum of both variances (Satterthwaite 1946). `least_variance` is the variance of the mean that
+    noise known beforehand implies: jitter that outlasts a block makes blocks agree by chance. Noise shared by
+    both variants cancels in the ratio.
 
     Raises ValueError with fewer than two blocks, or on values that are not finite and positive.
     """
@@ -58,8 +61,11 @@ def log_ratio_limits(
         )
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is {alpha}; it must be between 0 and 1")
-    if block < 1 or offset_sd < 0:
-        raise ValueError(f"block is {block} periods and offset_sd {offset_sd}; at least 1 and 0 are needed")
+    if block < 1 or offset_sd < 0 or not 0 <= least_variance < np.inf:
+        raise ValueError(
+            f"block is {block} periods, offset_sd {offset_sd} and least_variance {least_variance}; "
+            "at least 1, 0 and 0 are needed"
+        )
     blocks = a.size // block
     if blocks < 2:
         raise ValueError(
@@ -68,7 +74,7 @@ def log_ratio_limits(
     ratios = np.log(a) - np.log(b)
     means = block_means(ratios, blocks)
     mean = float(np.mean(ratios))
-    estimated = float(np.var(means, ddof=1) / blocks)
+    estimated = max(float(np.var(means, ddof=1) / blocks), least_variance)
     error = float(np.sqrt(estimated + offset_sd**2))
     reach = float(student.ppf(1 - alpha, freedom(estimated, offset_sd, blocks))) * error
     return LogRatio(

@@ -4,16 +4,23 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
+from scipy.stats import t as student
 
+from include.gates.calibration import calibration_of, log_ratios
 from include.gates.look import Look, look_at
 from include.gates.reading import Reading
 from include.gates.rules import assess
 from include.gates.table import Table
 from include.rollout.evidence import Evidence
-from include.rollout.gate import GatePolicy
+from include.rollout.gate import CompletenessGate, ErrorRateGate, GatePolicy, LatencyGate
 from include.rollout.verdict import Verdict, fold
-from include.stats.calibration import PRIOR, Noise
+from include.stats.calibration import PRIOR, Noise, pooled
 from tests.soak.world.endpoint import World, windows
+
+# What a real endpoint is judged by unless its spec says otherwise, in a world without a minimum sample.
+POLICY = GatePolicy(
+    rules=(CompletenessGate(), ErrorRateGate(), *(LatencyGate(quantile=q) for q in ("p50", "p90", "p99")))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +61,23 @@ def decide(evidence: Evidence, policy: GatePolicy, *, length: int, noise: Noise 
 
 def share(
     world: World,
-    policy: GatePolicy,
+    policy: GatePolicy = POLICY,
     *,
     seed: int,
     runs: int,
     length: int | None = None,
-    noise: Noise = PRIOR,
+    calibrations: int = 0,
 ) -> Share:
-    """Return what becomes of `runs` rollouts with a window of `length` periods, and the rest to extend it."""
-    trials = [
-        decide(evidence, policy, length=length or world.periods, noise=noise)
-        for evidence in windows(world, seed=seed, runs=runs)
-    ]
+    """Return what becomes of `runs` rollouts with a window of `length` periods, and the rest to extend it.
+
+    With `calibrations`, so many A/A rollouts of `length` periods come first, anew for every ten rollouts.
+    """
+    length = length or world.periods
+    trials, noise = [], PRIOR
+    for run, evidence in enumerate(windows(world, seed=seed, runs=runs)):
+        if calibrations and run % 10 == 0:
+            noise = learned(replace(world, periods=length), seed=seed + 1000 + run, runs=calibrations)
+        trials.append(decide(evidence, policy, length=length, noise=noise))
     when = [np.inf if trial.aborted_after is None else trial.aborted_after for trial in trials]
     firsts, finals = [trial.first for trial in trials], [trial.final for trial in trials]
     return Share(
@@ -77,6 +89,16 @@ def share(
         finally_inconclusive=finals.count(Verdict.INCONCLUSIVE) / runs,
         median=float(np.median(when)),
     )
+
+
+def learned(world: World, *, seed: int, runs: int) -> Noise:
+    """Return what so many A/A rollouts on that endpoint teach."""
+    equal = replace(world, ratio=1.0, tail=1.0, shadow_error_rate=None)
+    found = [
+        calibration_of(evidence, rollout_id=str(run))
+        for run, evidence in enumerate(windows(equal, seed=seed, runs=runs))
+    ]
+    return pooled([calibration for calibration in found if calibration is not None])
 
 
 def until(evidence: Evidence, periods: int) -> Evidence:
@@ -96,3 +118,22 @@ def _read(table: Table, policy: GatePolicy, number: int, noise: Noise) -> tuple[
     found = look_at(table, policy, readings=True, noise=noise)
     reading = Reading(number=number, contradictions=found.contradictions, log_es=found.log_es)
     return fold([assess(rule, table, reading, noise) for rule in policy.rules]), None
+
+
+def peeked(world: World, *, seed: int, runs: int, alpha: float = 0.01) -> float:
+    """Return how often the control rolls equal variants back: a t-test of each percentile's log ratio, at every look.
+
+    It asks whether the shadow is slower at all, as if each look were the only one.
+    """
+    found = 0
+    for evidence in windows(world, seed=seed, runs=runs):
+        table = Table.of(evidence)
+        for quantile in ("p50", "p90", "p99"):
+            x = log_ratios(quantile, table)
+            looks = np.arange(3, x.size + 1)
+            means = np.array([x[:k].mean() for k in looks])
+            errors = np.array([x[:k].std(ddof=1) for k in looks]) / np.sqrt(looks)
+            if (means / errors > student.ppf(1 - alpha, looks - 1)).any():
+                found += 1
+                break
+    return found / runs

@@ -80,3 +80,12 @@ def test_at_the_margin_offset_included_the_error_is_kept():
             1.1
         )
     assert passed / 2000 <= 0.065
+
+
+def test_jitter_that_outlasts_a_block_is_not_hidden_by_blocks_that_agree():
+    ratios = np.exp(np.full(60, 0.02) + np.tile([0.001, -0.001], 30))
+    found = log_ratio_limits(ratios, np.ones(60), alpha=0.05, block=5, least_variance=0.03**2)
+    assert found.error == pytest.approx(0.03)
+    assert found.upper > 0.02 + 1.64 * 0.03
+    with pytest.raises(ValueError, match="least_variance"):
+        log_ratio_limits(ratios, np.ones(60), alpha=0.05, least_variance=-1.0)
