@@ -1,6 +1,7 @@
 """Automatic scaling on the real program: real invocations make real instances come and go."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,35 @@ RESOURCE = {
 SCALE = 60  # a minute of the local cloud in a second
 
 
+class Load:
+    """One client that calls the endpoint `e` fifty times a second at most."""
+
+    def __init__(self, program: Any) -> None:
+        self.failures: list[Exception] = []
+        self._runtime = program.client("sagemaker-runtime", retries={"total_max_attempts": 1})
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._call)
+        self._thread.start()
+
+    def _call(self) -> None:
+        while not self._stopping.wait(0.02):
+            try:
+                self._runtime.invoke_endpoint(EndpointName="e", Body=b"1")
+            except Exception as error:
+                self.failures.append(error)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def load(own_program: Any, scaling: Any) -> Iterator[Load]:
+    load = Load(own_program)
+    yield load
+    load.stop()
+
+
 @pytest.fixture
 def scaling(own_program: Any, hosting: Any) -> Any:
     hosted = hosting(own_program)
@@ -22,20 +52,24 @@ def scaling(own_program: Any, hosting: Any) -> Any:
     own_program.ask("/_local/clock", {"scale": SCALE})
     client = own_program.client("application-autoscaling")
     client.register_scalable_target(**RESOURCE, MinCapacity=1, MaxCapacity=3)
+    follow(client, 1.0)
+    return client
+
+
+def follow(client: Any, target: float) -> None:
+    """Put the policy that keeps so many invocations a minute per instance."""
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
     client.put_scaling_policy(
         PolicyName="load",
         PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": 1.0,
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
-            },
+            "TargetValue": target,
+            "PredefinedMetricSpecification": metric,
             "ScaleInCooldown": 0,
             "ScaleOutCooldown": 60,
         },
         **RESOURCE,
     )
-    return client
 
 
 def described(program: Any) -> dict[str, Any]:
@@ -43,29 +77,25 @@ def described(program: Any) -> dict[str, Any]:
     return dict(variant)
 
 
-def test_load_starts_instances_within_the_bounds(own_program: Any, scaling: Any, wait_until: Any) -> None:
-    stopping = threading.Event()
-    runtime = own_program.client("sagemaker-runtime")
+def instances(program: Any) -> int:
+    return len(program.instances("e")["production"])
 
-    def call() -> None:
-        while not stopping.wait(0.02):
-            runtime.invoke_endpoint(EndpointName="e", Body=b"1")
 
-    caller = threading.Thread(target=call)
-    caller.start()
-    try:
-        assert wait_until(lambda: len(own_program.instances("e")["production"]) == 3, 60)
-    finally:
-        stopping.set()
-        caller.join()
-    assert wait_until(lambda: described(own_program)["CurrentInstanceCount"] == 3)
-    assert described(own_program)["DesiredInstanceCount"] == 3
-    assert wait_until(
-        lambda: (
-            scaling.describe_scaling_activities(**RESOURCE)["ScalingActivities"][0]["StatusCode"]
-            == "Successful"
-        )
-    )
+def test_load_starts_instances_within_the_bounds_and_less_of_it_stops_them(
+    own_program: Any, scaling: Any, load: Load, wait_until: Any
+) -> None:
+    def settled(count: int) -> bool:
+        variant = described(own_program)
+        shown = {variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]}
+        (newest, *_) = scaling.describe_scaling_activities(**RESOURCE)["ScalingActivities"]
+        return shown == {count} and newest["StatusCode"] == "Successful"
+
+    assert wait_until(lambda: instances(own_program) == 3, 60)
+    assert wait_until(lambda: settled(3), 60)
+    follow(scaling, 1_000_000.0)  # the same load is next to nothing for this target
+    assert wait_until(lambda: instances(own_program) == 1, 90)
+    assert wait_until(lambda: settled(1), 60)
+    assert load.failures == []
 
 
 def test_targets_are_kept_when_the_program_is_killed(own_program: Any, scaling: Any, wait_until: Any) -> None:
