@@ -18,10 +18,15 @@ Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
 
 
+_LONGEST_TEST = 30 * 86400  # seconds that SageMaker lets an inference experiment last
+_JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
+
+
 class Strategy(StrEnum):
     """How the shadow is put on the endpoint."""
 
     SELF_SERVICE = "self_service"  # our own endpoint configs with ShadowProductionVariants
+    MANAGED = "managed"  # SageMaker's own shadow test, an inference experiment
 
 
 class Mode(StrEnum):
@@ -239,6 +244,8 @@ class RolloutSpec(_Section):
         problems += unmeasurable(
             self.pairs, self.gates, None if self.capture is None else self.capture.percentage
         )
+        if self.strategy is Strategy.MANAGED:
+            problems += self._unmanageable()
         candidate = self.candidate
         if self.mode is Mode.AA:
             asked = [name for name in _CHANGES if getattr(candidate, name)]
@@ -271,6 +278,41 @@ class RolloutSpec(_Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def test_seconds(self) -> int:
+        """Return how long a managed test is scheduled for: beyond all the rollout may wait for, an hour to 30 days."""
+        longest = (
+            self._watched + self.window.maximum
+        )  # a person may extend the window by its maximum once more
+        if self.promotion.approval and self.promotion.keep_shadow:
+            longest += self.promotion.approval_timeout
+        return min(max(longest, 3600), _LONGEST_TEST)
+
+    @property
+    def _watched(self) -> int:
+        window = self.window
+        return window.opening + window.warm_up + window.maximum + window.lag + self.deploy_timeout + _JUDGING
+
+    def _unmanageable(self) -> list[str]:
+        """Say what SageMaker's own shadow tests cannot do."""
+        problems = []
+        if abs(self.sampling * 100 - round(self.sampling * 100)) > 1e-9:
+            problems.append(
+                f"strategy is managed with sampling {self.sampling:g}; a managed test copies whole per cents, "
+                "so round it, or take self_service"
+            )
+        if self.capture is not None and self.capture.percentage != 100:
+            problems.append(
+                f"strategy is managed with capture.percentage {self.capture.percentage}; a managed test captures "
+                "everything, so set it to 100, or take self_service"
+            )
+        if self._watched > _LONGEST_TEST:
+            problems.append(
+                f"strategy is managed and the rollout may watch for {self._watched} s; a managed test lasts at most "
+                f"30 days ({_LONGEST_TEST} s), so shorten window.maximum"
+            )
+        return problems
 
 
 def parse(document: object, source: str) -> RolloutSpec:

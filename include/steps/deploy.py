@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from include.ledger.objects import deployment_key
 from include.rollout.stage import Stage, config_name
+from include.steps.experiment import generated_configs, is_managed, start
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
 
@@ -12,9 +15,10 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     """Bring the endpoint to SHADOW, once; an update that ends elsewhere raises DeploymentError."""
     rollout.refuse_if_over()
     candidate = rollout.ledger.require("candidate")["model"]
-    pending = reach(rollout, Stage.SHADOW, rollout.lease(), wait, candidate=candidate)
+    put = start if is_managed(rollout) else partial(reach, stage=Stage.SHADOW)
+    pending = put(rollout, lease=rollout.lease(), wait=wait, candidate=candidate)
     if pending is None:
-        config = config_name(rollout.id, Stage.SHADOW, rollout.baseline)
+        config = (generated_configs(rollout) or [config_name(rollout.id, Stage.SHADOW, rollout.baseline)])[-1]
         rollout.write(deployment_key(Stage.SHADOW.value.lower()), {"config": config})
         share = f"{rollout.spec.sampling:.0%}"
         rollout.headline("SHADOW")(

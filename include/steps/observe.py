@@ -19,6 +19,7 @@ from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Conclusion
 from include.rollout.window import Window, floor_to
+from include.steps.experiment import is_managed, known_configs, notice_stop
 from include.steps.noise import noise_of
 from include.steps.pairs import glimpse
 from include.steps.rollout import Rollout
@@ -140,7 +141,11 @@ def _check_endpoint(rollout: Rollout) -> datetime:
     """Return the service's time, after making sure that the endpoint still is as we deployed it."""
     baseline = rollout.baseline
     state = endpoints.describe(rollout.clients, baseline.endpoint)
-    endpoints.refuse_foreign(state, baseline.endpoint, {config_name(rollout.id, Stage.SHADOW, baseline)})
+    watched = {config_name(rollout.id, Stage.SHADOW, baseline)}
+    if is_managed(rollout):
+        notice_stop(rollout)
+        watched |= known_configs(rollout, state)
+    endpoints.refuse_foreign(state, baseline.endpoint, watched)
     assert state is not None
     return state.seen
 

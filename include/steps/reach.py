@@ -8,11 +8,9 @@ from datetime import timedelta
 from include.aws import endpoints
 from include.ledger.lease import Lease
 from include.ledger.objects import deployment_key
-from include.rollout.spec import RolloutSpec
-from include.rollout.stage import Stage, config_name, endpoint_config, our_configs
+from include.rollout.stage import Stage, config_name, endpoint_config
+from include.steps.experiment import known_configs
 from include.steps.rollout import Rollout, Wait
-
-_POLL = 30.0  # as AWS's own waiters; shorter where the deploy timeout is short
 
 
 def reach(
@@ -25,8 +23,8 @@ def reach(
     """
     baseline, spec = rollout.baseline, rollout.spec
     target = config_name(rollout.id, stage, baseline)
-    ours = our_configs(rollout.id, baseline)
     state = endpoints.describe(rollout.clients, baseline.endpoint)
+    ours = known_configs(rollout, state)
     endpoints.refuse_foreign(state, baseline.endpoint, ours)
     assert state is not None
     attempts = wait.attempts if wait else 0
@@ -61,17 +59,12 @@ def reach(
         attempts += 1
     return Wait(
         what=f"endpoint {baseline.endpoint} to serve {target}",
-        every=poll(spec),
+        every=rollout.poll,
         until=until,
         phase=stage.value,
         attempts=attempts,
         endpoint=baseline.endpoint,
     )
-
-
-def poll(spec: RolloutSpec) -> float:
-    """Return how many seconds to wait between two looks at an update."""
-    return min(_POLL, max(2.0, spec.deploy_timeout / 60))
 
 
 def begun_key(stage: Stage) -> str:

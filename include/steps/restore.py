@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.aws import endpoints
 from include.ledger.lease import Lease
 from include.rollout.stage import Stage
+from include.steps.experiment import stop
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
 
@@ -13,6 +14,9 @@ _TRIES = 3
 
 def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | None:
     """Bring the endpoint back to its original config, with instance counts as they are now and the weight it had."""
+    pending = stop(rollout, lease, wait)
+    if pending is not None:
+        return pending
     pending = reach(rollout, Stage.BASELINE, lease, wait, tries=_TRIES)
     if pending is not None:
         return pending

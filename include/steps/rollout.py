@@ -18,6 +18,8 @@ from include.rollout.errors import CloudError, FenceError, TerminalError
 from include.rollout.spec import RolloutSpec, recall
 from include.rollout.stage import shadow_variant
 
+_POLL = 30.0  # seconds, as AWS's own waiters; shorter where the deploy timeout is short
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
@@ -82,6 +84,11 @@ class Rollout:
             "penumbra:rollout": self.id,
             "penumbra:endpoint": self.baseline.endpoint,
         }
+
+    @property
+    def poll(self) -> float:
+        """Return how many seconds to wait between two looks at an update."""
+        return min(_POLL, max(2.0, self.spec.deploy_timeout / 60))
 
     def now(self) -> datetime:
         """Return the service's time."""

@@ -15,7 +15,7 @@ from include.rollout.gate import Outcome
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action, End
 from include.steps.decide import refused_by_approval
-from include.steps.reach import poll
+from include.steps.experiment import generated_configs, known_configs
 from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
@@ -111,8 +111,7 @@ def _carried_out(rollout: Rollout) -> End | None:
     ledger = rollout.ledger
     baseline = rollout.baseline
     state = endpoints.describe(rollout.clients, baseline.endpoint)
-    ours = {config_name(rollout.id, stage, baseline) for stage in Stage}
-    endpoints.refuse_foreign(state, baseline.endpoint, ours)
+    endpoints.refuse_foreign(state, baseline.endpoint, known_configs(rollout, state))
     assert state is not None
     decision = ledger.read(Kind.DECISION)
     if decision is None:
@@ -148,7 +147,7 @@ def _others_update(rollout: Rollout, wait: Wait | None) -> Wait | None:
         return None
     return Wait(
         what=f"somebody else's update of endpoint {state.name} to end",
-        every=poll(rollout.spec),
+        every=rollout.poll,
         until=until,
         phase=_OTHERS,
         endpoint=state.name,
@@ -163,8 +162,8 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     in_use = {name for name in ((state.config, state.pending) if state else ()) if name}
     deleted: list[str] = []
     rollout.leases.check(lease)
-    for stage in (Stage.SHADOW, Stage.PROMOTED):
-        name = config_name(rollout.id, stage, baseline)
+    stages = [config_name(rollout.id, stage, baseline) for stage in (Stage.SHADOW, Stage.PROMOTED)]
+    for name in (*stages, *generated_configs(rollout)):
         if name not in in_use and endpoints.delete_config(clients, name):
             deleted.append(name)
     if (

@@ -1,0 +1,112 @@
+"""Inference experiments, which SageMaker calls managed shadow tests: described, made sure of, stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from include.aws.clients import Clients
+from include.aws.endpoints import tag_list
+from include.aws.faults import already_exists, calling, code_of, is_missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """What DescribeInferenceExperiment said."""
+
+    name: str
+    status: str
+    reason: str | None
+    created: datetime
+    completed: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether it has ended; a failed one is Cancelled, for there is no status Failed."""
+        return self.status in {"Completed", "Cancelled"}
+
+    @property
+    def is_ending(self) -> bool:
+        """Say whether it has ended or is being stopped."""
+        return self.is_over or self.status == "Stopping"
+
+
+def describe(clients: Clients, name: str) -> Experiment | None:
+    """Return the experiment, or None when there is none of that name."""
+    with calling(f"Describing inference experiment {name}"):
+        try:
+            answer = clients.sagemaker.describe_inference_experiment(Name=name)
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+    return Experiment(
+        name=name,
+        status=answer["Status"],
+        reason=answer.get("StatusReason"),
+        created=answer["CreationTime"],
+        completed=answer.get("CompletionTime"),
+    )
+
+
+def ensure(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Make sure that the experiment exists; one of that name is ours, since names derive from the rollout."""
+    name = arguments["Name"]
+    with calling(f"Creating inference experiment {name}"):
+        try:
+            clients.sagemaker_once.create_inference_experiment(**arguments, Tags=tag_list(tags))
+        except ClientError as error:
+            # The same code is answered when another experiment has the endpoint.
+            if not (already_exists(error) and name in str(error)):
+                raise
+
+
+def stop(clients: Clients, name: str, *, production: str, shadow: str, reason: str) -> None:
+    """Ask for the end: production stays, the shadow goes. One that is starting or stopping is left to go on."""
+    with calling(f"Stopping inference experiment {name}"):
+        try:
+            clients.sagemaker_once.stop_inference_experiment(
+                Name=name,
+                ModelVariantActions={production: "Retain", shadow: "Remove"},
+                DesiredState="Completed",
+                Reason=reason[:1024],
+            )
+        except ClientError as error:
+            if code_of(error) != "ConflictException":
+                raise
+
+
+def has_generated(
+    clients: Clients,
+    experiment: Experiment,
+    config: str,
+    *,
+    variant: str,
+    model: str,
+    shadows: Collection[str],
+) -> bool:
+    """Say whether the endpoint config is one that the experiment made for its endpoint.
+
+    SageMaker does not say which configs it generates, so they are known by their content and their time: made while
+    the experiment was under way, with `model` as the one production `variant` and nothing but `shadows` beside it.
+    """
+    with calling(f"Describing endpoint config {config}"):
+        try:
+            found = clients.sagemaker.describe_endpoint_config(EndpointConfigName=config)
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+    made = found["CreationTime"]
+    production = [(each["VariantName"], each.get("ModelName")) for each in found["ProductionVariants"]]
+    beside = {each.get("ModelName") for each in found.get("ShadowProductionVariants", ())}
+    return (
+        experiment.created <= made
+        and (experiment.completed is None or made <= experiment.completed)
+        and production == [(variant, model)]
+        and beside <= set(shadows)
+    )
