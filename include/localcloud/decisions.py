@@ -71,7 +71,7 @@ DIFFERENCES = (
     "There is one account, 123456789012; the region is the one a request was signed for, but names are shared by all "
     "regions. Signatures and permissions are not checked.",
     "Alarms are metric alarms with a fixed threshold: no anomaly detection, composite alarms or PromQL; their actions "
-    "are stored and never carried out, their tags cannot be read.",
+    "are stored and never carried out.",
     "Automatic scaling is target tracking of a variant's instance count, by invocations per instance or a customized "
     "metric: no step, scheduled or predictive scaling.",
     "Serverless, asynchronous, multi-model and multi-container hosting, inference components and explainers are "

@@ -240,7 +240,13 @@ def use_alarms(cloudwatch: Any) -> None:
     cloudwatch.describe_alarm_history()
     cloudwatch.disable_alarm_actions(AlarmNames=["plain"])
     cloudwatch.enable_alarm_actions(AlarmNames=["plain"])
+    arn = cloudwatch.describe_alarms(AlarmNames=["plain"])["MetricAlarms"][0]["AlarmArn"]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "stage", "Value": "test"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["stage"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == TAGS
     cloudwatch.delete_alarms(AlarmNames=["plain", "math"])
+    with pytest.raises(cloudwatch.exceptions.ResourceNotFoundException):
+        cloudwatch.list_tags_for_resource(ResourceARN=arn)
     with pytest.raises(cloudwatch.exceptions.ResourceNotFound):
         cloudwatch.delete_alarms(AlarmNames=["plain"])
 

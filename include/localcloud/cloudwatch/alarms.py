@@ -72,6 +72,7 @@ class Alarms:
         record: Record = {"ActionsEnabled": True} | params
         for field in ("OKActions", "AlarmActions", "InsufficientDataActions", "Dimensions"):
             record.setdefault(field, [])
+        record["Tags"] = former["Tags"] if former is not None else list(params.get("Tags", ()))
         record["AlarmArn"] = arn("cloudwatch", f"alarm:{name}")
         record["AlarmConfigurationUpdatedTimestamp"] = now
         if former is None:
@@ -181,6 +182,30 @@ class Alarms:
         self._require(params["AlarmNames"])
         for name in params["AlarmNames"]:
             self._table.pop(name, None)
+
+    async def ListTagsForResource(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the tags of an alarm."""
+        return {"Tags": self._tagged(params)["Tags"]}
+
+    async def TagResource(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Add tags to an alarm, replacing values of equal keys."""
+        record = self._tagged(params)
+        tags = {tag["Key"]: tag for tag in (*record["Tags"], *params["Tags"])}
+        self._table[record["AlarmName"]] = record | {"Tags": list(tags.values())}
+        return {}
+
+    async def UntagResource(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Take tags off an alarm."""
+        record = self._tagged(params)
+        kept = [tag for tag in record["Tags"] if tag["Key"] not in params["TagKeys"]]
+        self._table[record["AlarmName"]] = record | {"Tags": kept}
+        return {}
+
+    def _tagged(self, params: dict[str, Any]) -> Record:
+        for record in self._table.values():
+            if record["AlarmArn"] == params["ResourceARN"]:
+                return record
+        raise AwsError("ResourceNotFoundException", f"There is no alarm {params['ResourceARN']}.", 404)
 
     def _switch(self, names: Iterable[str], *, enabled: bool) -> None:
         for name in names:

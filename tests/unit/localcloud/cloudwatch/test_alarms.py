@@ -224,3 +224,14 @@ def test_alarms_that_cannot_be_are_refused(watch: Watch, change: dict[str, Any],
     with pytest.raises(AwsError, match=said):
         watch.put(**change)
     assert watch.call("DescribeAlarms")["MetricAlarms"] == []
+
+
+def test_tags_are_kept_when_an_alarm_is_put_again(watch: Watch) -> None:
+    watch.put(Tags=[{"Key": "a", "Value": "1"}])
+    arn = watch.alarm()["AlarmArn"]
+    watch.call("TagResource", ResourceARN=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}])
+    watch.put(
+        Threshold=7.0, Tags=[{"Key": "c", "Value": "4"}]
+    )  # AWS ignores the tags of an alarm that exists
+    watch.call("UntagResource", ResourceARN=arn, TagKeys=["b"])
+    assert watch.call("ListTagsForResource", ResourceARN=arn) == {"Tags": [{"Key": "a", "Value": "2"}]}
