@@ -324,7 +324,11 @@ def main() -> None:
     options = parser.parse_args()
     result = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
+        "machine": {
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "load_before": round(os.getloadavg()[0], 1),  # others at work spoil rates; CPU times less so
+        },
         "rounds": options.rounds,
         "seconds": options.seconds,
         "samples": options.samples,

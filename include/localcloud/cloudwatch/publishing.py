@@ -31,15 +31,15 @@ def publish(store: MetricStore, params: Mapping[str, Any], now: float) -> None:
         (datum, _samples(datum, f"MetricData.member.{at}"), _time(datum, now))
         for at, datum in enumerate(data, 1)
     ]
+    # What belongs to one period of one metric is put together: a thousand values one by one are slow to keep and read.
+    together: dict[tuple[Key, int, int, str], list[Samples]] = {}
     for datum, samples, at in read:
-        resolution = datum.get("StorageResolution", 60)
-        store.put(
-            Key(namespace, datum["MetricName"], dimensions(datum.get("Dimensions", ()))),
-            timestamp=at,
-            resolution=1 if resolution < 60 else 60,
-            unit=datum.get("Unit", "None"),
-            samples=samples,
-        )
+        metric = Key(namespace, datum["MetricName"], dimensions(datum.get("Dimensions", ())))
+        resolution = 1 if datum.get("StorageResolution", 60) < 60 else 60
+        start = int(at // resolution) * resolution
+        together.setdefault((metric, start, resolution, datum.get("Unit", "None")), []).append(samples)
+    for (metric, start, resolution, unit), parts in together.items():
+        store.put(metric, timestamp=start, resolution=resolution, unit=unit, samples=Samples.merged(parts))
 
 
 def _time(datum: Mapping[str, Any], now: float) -> float:

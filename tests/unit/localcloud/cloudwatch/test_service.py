@@ -214,6 +214,29 @@ def test_put_values_with_counts_come_back_as_statistics(board, call):
     }
 
 
+def test_data_of_one_call_stay_apart_by_metric_period_unit_and_dimensions(board, call):
+    same = {"MetricName": "m", "Unit": "Seconds", "Dimensions": [{"Name": "A", "Value": "1"}]}
+    others = [
+        {"MetricName": "n"},
+        {"Unit": "Count"},
+        {"Dimensions": [{"Name": "A", "Value": "2"}]},
+        {"Timestamp": board.when(60)},
+    ]
+    data = [
+        {**same, "Value": 1.0},
+        *({**same, **other, "Value": 8.0} for other in others),
+        {**same, "Value": 2.0},
+    ]
+    call("PutMetricData", Namespace="Own", MetricData=data)
+    known = list(board.store.keys())
+    (key,) = [key for key in known if key.name == "m" and key.dimensions == (("A", "1"),)]
+    found = board.store.read(key, start=board.now, end=board.now + 60, period=60, unit="Seconds")
+    assert [samples.values.tolist() for samples in found.values()] == [[1.0, 2.0]]
+    assert len(known) == 3
+    earlier = board.store.read(key, start=0, end=board.now, period=60, unit="Seconds")
+    assert [samples.total for samples in earlier.values()] == [8.0]
+
+
 @pytest.mark.parametrize(
     ("namespace", "datum", "code"),
     [
