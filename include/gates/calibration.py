@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
 from include.rollout.evidence import Evidence
+from include.rollout.gate import AgreementGate, GatePolicy
 from include.stats.calibration import Calibration, calibrate, spread_between
 from include.stats.sequence import quantile_variance
 
@@ -72,3 +76,25 @@ def _median(noise: Floats, ratios: Floats) -> float:
     """Return the median of the noise over the periods that were measured, infinite without any."""
     seen = noise[np.isfinite(noise) & np.isfinite(ratios)]
     return float(np.median(seen)) if seen.size else float("inf")
+
+
+def informed(policy: GatePolicy, calibrations: Iterable[Mapping[str, Any]]) -> GatePolicy:
+    """Return the policy with the flips that A/A rollouts counted in each agreement gate that states none itself.
+
+    `calibrations` are stored documents. Without a paired one among them the policy is returned as it is.
+    """
+    known = [Calibration.from_document(document) for document in calibrations]
+    flips, pairs = sum(each.flips for each in known), sum(each.pairs for each in known)
+    if not pairs:
+        return policy
+    measured = {"noise_flips": flips, "noise_pairs": pairs}
+    return policy.model_copy(
+        update={
+            "rules": tuple(
+                gate.model_copy(update=measured)
+                if isinstance(gate, AgreementGate) and not gate.noise_pairs
+                else gate
+                for gate in policy.rules
+            )
+        }
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from include.gates.calibration import informed
 from include.gates.document import digest
 from include.gates.judge import finding_of, judge
 from include.ledger.objects import Kind
@@ -67,7 +68,7 @@ def rejudge(record: Record, policy: GatePolicy | None = None) -> Rejudged | None
     noise = record.get(Kind.NOISE)
     judgement = judge(
         read,
-        policy or spec.gates,
+        informed(policy or spec.gates, noise["calibrations"] if noise else ()),
         reading=int(number),
         aborting=cut_short,
         noise=PRIOR if noise is None else Noise(**noise["noise"]),

@@ -16,7 +16,7 @@ from include.rollout.names import moment, timestamp
 from include.rollout.spec import Mode
 from include.rollout.verdict import Verdict, deciding
 from include.rollout.window import Window
-from include.steps.noise import noise_of
+from include.steps.noise import noise_of, policy_of
 from include.steps.observe import Closed, asked_extension, read, window_of
 from include.steps.pairs import gather
 from include.steps.rollout import Rollout
@@ -47,7 +47,7 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
         say(f"reading {reading}: judging {len(evidence.production)} periods until {timestamp(evidence.end)}")
         judgement = judge(
             evidence,
-            rollout.spec.gates,
+            policy_of(rollout),
             reading=reading,
             aborting=closed in (Closed.ABORT, Closed.CONCLUDED),
             noise=noise_of(rollout),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from include.gates.calibration import calibration_of
+from include.gates.calibration import calibration_of, informed
 from include.ledger.calibrations import Calibrations
 from include.ledger.objects import Kind
 from include.rollout.evidence import Evidence
+from include.rollout.gate import GatePolicy
 from include.rollout.names import moment
 from include.stats.calibration import PRIOR, Calibration, Noise, pooled
 from include.steps.rollout import Rollout
@@ -35,6 +36,12 @@ def noise_of(rollout: Rollout) -> Noise:
     return PRIOR if fixed is None else Noise(**fixed["noise"])
 
 
+def policy_of(rollout: Rollout) -> GatePolicy:
+    """Return the spec's gates, those of agreement with the flips of the noise that was fixed."""
+    fixed = rollout.ledger.read(Kind.NOISE)
+    return informed(rollout.spec.gates, fixed["calibrations"] if fixed else ())
+
+
 def learn(rollout: Rollout) -> Calibration | None:
     """Keep what an A/A rollout taught, once, for the endpoint's later rollouts; None where it measured too little.
 
@@ -47,7 +54,8 @@ def learn(rollout: Rollout) -> Calibration | None:
         if not readings:
             return None
         evidence = Evidence.from_document(rollout.ledger.require(readings[-1]))
-        calibration = calibration_of(evidence, rollout_id=rollout.id)
+        flips, pairs = (evidence.pairs.all.flips, evidence.pairs.all.n) if evidence.pairs else (0, 0)
+        calibration = calibration_of(evidence, rollout_id=rollout.id, flips=flips, pairs=pairs)
         if calibration is None:
             return None
         known = rollout.write(Kind.CALIBRATION, {"calibration": calibration.to_document()})

@@ -20,7 +20,7 @@ from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Conclusion
 from include.rollout.window import Window, floor_to
 from include.steps.experiment import is_managed, known_configs, notice_stop
-from include.steps.noise import noise_of
+from include.steps.noise import noise_of, policy_of
 from include.steps.pairs import glimpse
 from include.steps.rollout import Rollout
 
@@ -80,7 +80,7 @@ def observe(rollout: Rollout) -> Progress:
     if until > seen:
         _refuse_failed_shards(rollout)
         evidence = replace(read(rollout, window, until), pairs=glimpse(rollout, window, until))
-        found = look(evidence, spec.gates, noise=noise_of(rollout))
+        found = look(evidence, policy_of(rollout), noise=noise_of(rollout))
         if spec.mode is Mode.AA:
             found = replace(
                 found, crossed_after=None
