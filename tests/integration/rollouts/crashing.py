@@ -26,6 +26,7 @@ from botocore.config import Config
 from include.aws import endpoints
 from include.aws.clients import Clients, connect
 from include.ledger.objects import Kind, Ledger
+from include.rollout.spec import Strategy
 from include.rollout.verdict import End
 from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources, session
 from tests.integration.rollouts.mortal import Kill, Log, Order, Way, perform
@@ -51,10 +52,11 @@ class Point:
     operation: str  # the call that must be the n-th one
     kill: Kill
     care: Care
+    strategy: Strategy = Strategy.SELF_SERVICE
 
     def __str__(self) -> str:
         when = "after" if self.kill.after else "before"
-        return f"{self.way}, killed {when} call {self.kill.call} ({self.operation}), {self.care}"
+        return f"{self.strategy}, {self.way}, killed {when} call {self.kill.call} ({self.operation}), {self.care}"
 
 
 @dataclass
@@ -99,6 +101,7 @@ class Trial:
     url: str
     folder: Path
     way: Way
+    strategy: Strategy
     clients: Clients = field(init=False)
     endpoint: str = field(init=False)
     order: Order = field(init=False)
@@ -117,6 +120,7 @@ class Trial:
         )
         spec = document(self.endpoint, "", candidate={"environment": environment}, deploy_timeout=3600)
         del spec["replay"]
+        spec["strategy"] = self.strategy.value
         spec["promotion"] = {"override": True}
         spec["window"] |= {"length": 1200, "maximum": 1200, "opening": 3600}
         spec["gates"] = {
@@ -263,7 +267,7 @@ def survive_all(url: str, folder: Path, points: Sequence[Point], *, workers: int
 
     def attempt(point: Point) -> str | None:
         try:
-            Trial(url, folder, point.way).survive(point)
+            Trial(url, folder, point.way, point.strategy).survive(point)
         except Exception as error:
             return f"{point}: {type(error).__name__}: {error}"
         return None
@@ -274,21 +278,25 @@ def survive_all(url: str, folder: Path, points: Sequence[Point], *, workers: int
     return broken
 
 
-def recorded(url: str, folder: Path, *, workers: int) -> dict[Way, tuple[str, ...]]:
+def recorded(url: str, folder: Path, strategy: Strategy, *, workers: int) -> dict[Way, tuple[str, ...]]:
     """Run each way once without killing anything and return its mutating calls."""
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda way: Trial(url, folder, way).calls(), Way)
+        found = pool.map(lambda way: Trial(url, folder, way, strategy).calls(), Way)
         return dict(zip(Way, found, strict=True))
 
 
-def every_point(calls: dict[Way, tuple[str, ...]]) -> list[Point]:
-    """Return all points of the matrix over the recorded calls."""
+def every_point(calls: dict[Way, tuple[str, ...]], strategy: Strategy) -> list[Point]:
+    """Return all points of the matrix over the recorded calls.
+
+    While a managed test runs nobody can update its endpoint, so there is no foreign change to try.
+    """
     return [
-        Point(way=way, operation=operation, kill=Kill(call=number, after=after), care=care)
+        Point(way=way, operation=operation, kill=Kill(call=number, after=after), care=care, strategy=strategy)
         for way, operations in calls.items()
         for number, operation in enumerate(operations)
         for after in (False, True)
         for care in Care
+        if care is not Care.FOREIGN or strategy is not Strategy.MANAGED
     ]
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from include.rollout.spec import Strategy
 from tests.integration.rollouts.conftest import local_cloud
 from tests.integration.rollouts.crashing import CLOCK, Care, Point, survive_all
 from tests.integration.rollouts.mortal import Kill, Way
+
+SELF_SERVICE = Strategy.SELF_SERVICE
 
 
 @pytest.fixture(scope="module")
@@ -18,28 +21,30 @@ def quick_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def before(way: Way, call: int, operation: str, care: Care) -> Point:
-    return Point(way=way, operation=operation, kill=Kill(call=call, after=False), care=care)
+def before(way: Way, call: int, operation: str, care: Care, strategy: Strategy = SELF_SERVICE) -> Point:
+    kill = Kill(call=call, after=False)
+    return Point(way=way, operation=operation, kill=kill, care=care, strategy=strategy)
 
 
-def after(way: Way, call: int, operation: str, care: Care) -> Point:
-    return Point(way=way, operation=operation, kill=Kill(call=call, after=True), care=care)
+def after(way: Way, call: int, operation: str, care: Care, strategy: Strategy = SELF_SERVICE) -> Point:
+    kill = Kill(call=call, after=True)
+    return Point(way=way, operation=operation, kill=kill, care=care, strategy=strategy)
 
 
 @pytest.mark.timeout(600)
 def test_a_rollout_killed_beside_any_call_leaves_the_endpoint_right(quick_cloud: str, tmp_path: Path) -> None:
     points = [
         after(Way.PROMOTE, 1, "CreateModelPackage", Care.JANITOR),  # nobody noted what was registered
-        after(Way.PROMOTE, 2, "CreateModel", Care.AGAIN),
-        after(Way.ROLL_BACK, 2, "CreateModel", Care.JANITOR),
+        after(Way.PROMOTE, 2, "CreateModel", Care.JANITOR),
         after(Way.MARK_FAILED, 4, "UpdateEndpoint", Care.JANITOR),  # the shadow is on its way
-        after(Way.ROLL_BACK, 4, "UpdateEndpoint", Care.AGAIN),
         before(Way.PROMOTE, 5, "UpdateEndpoint", Care.AGAIN),  # decided, and nothing done about it
         after(Way.PROMOTE, 5, "UpdateEndpoint", Care.FOREIGN),
         before(Way.PROMOTE, 7, "UpdateEndpoint", Care.JANITOR),  # without a shadow, not yet promoted
         after(Way.PROMOTE, 7, "UpdateEndpoint", Care.AGAIN),
         after(Way.PROMOTE, 8, "DeleteEndpointConfig", Care.JANITOR),  # settling a promotion
         after(Way.ABORT, 5, "UpdateEndpoint", Care.AGAIN),
-        before(Way.MARK_FAILED, 9, "UpdateModelPackage", Care.AGAIN),  # settling a crash
+        after(Way.MARK_FAILED, 3, "CreateInferenceExperiment", Care.JANITOR, Strategy.MANAGED),
+        after(Way.ROLL_BACK, 4, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),
+        before(Way.PROMOTE, 7, "UpdateEndpoint", Care.AGAIN, Strategy.MANAGED),
     ]
     assert survive_all(quick_cloud, tmp_path, points, workers=4) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from include.rollout.spec import Strategy
 from tests.integration.rollouts.conftest import local_cloud
 from tests.integration.rollouts.crashing import CLOCK, every_point, recorded, survive_all
 
@@ -19,7 +20,10 @@ def quick_cloud(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_a_rollout_may_die_beside_every_call(quick_cloud: str, tmp_path: Path) -> None:
-    points = every_point(recorded(quick_cloud, tmp_path, workers=4))
-    assert len(points) >= 200
+@pytest.mark.parametrize(("strategy", "least"), [(Strategy.SELF_SERVICE, 200), (Strategy.MANAGED, 100)])
+def test_a_rollout_may_die_beside_every_call(
+    quick_cloud: str, tmp_path: Path, strategy: Strategy, least: int
+) -> None:
+    points = every_point(recorded(quick_cloud, tmp_path, strategy, workers=4), strategy)
+    assert len(points) >= least
     assert survive_all(quick_cloud, tmp_path, points, workers=4) == []
