@@ -30,8 +30,8 @@ class Interference:
         else:
             raise ValueError(f"the metric fault is {kind!r}; allowed are {', '.join(KINDS)} and None")
 
-    def pass_on(self, *, endpoint: str, variant: str, start: int, now: float, publish: Publish) -> None:
-        """Publish a variant's period that began at `start`: now, later or never."""
+    def pass_on(self, *, endpoint: str, variant: str, start: int, due: float, publish: Publish) -> None:
+        """Publish a variant's period that began at `start` and is due to be seen from `due` on: now, later or never."""
         if not self._faults:
             publish()
             return
@@ -39,7 +39,7 @@ class Interference:
         if "drop" in faults or _position(endpoint, variant, start) < faults.get("gaps", 0.0):
             return
         if "delay" in faults:
-            heapq.heappush(self._held, (now + faults["delay"], next(self._serial), publish))
+            heapq.heappush(self._held, (due + faults["delay"], next(self._serial), publish))
         else:
             publish()
 

@@ -28,6 +28,7 @@ class Entry:
     start: int  # of the period, epoch seconds
     unit: str
     samples: Samples
+    visible_from: float = 0.0  # epoch seconds: the end of the period, for what is kept before it is over
 
 
 class Journal:
@@ -103,6 +104,7 @@ def _packed(entry: Entry) -> bytes:
             samples.values.astype("<f8").tobytes(),
             b"" if plain else samples.counts.astype("<f8").tobytes(),
             [[each.count, each.total, each.low, each.high] for each in samples.summaries],
+            entry.visible_from,
         ]
     )
 
@@ -115,7 +117,7 @@ def _read(data: bytes, at: int) -> tuple[int, Entry] | None:
     content = data[at + _HEAD.size : at + _HEAD.size + size]
     if len(content) != size or zlib.crc32(content) != checksum:
         return None
-    keys, start, unit, packed, counts, summaries = cbor2.loads(content)
+    keys, start, unit, packed, counts, summaries, visible_from = cbor2.loads(content)
     values = np.frombuffer(packed, dtype="<f8").astype(np.float64)
     samples = Samples(
         values,
@@ -130,5 +132,6 @@ def _read(data: bytes, at: int) -> tuple[int, Entry] | None:
         start=start,
         unit=unit,
         samples=samples,
+        visible_from=visible_from,
     )
     return at + _HEAD.size + size, entry

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from include.localcloud.clock import Clock
 
+_CUT_SECONDS = 5.0  # what a period collected is handed over this often, so that a SIGKILL costs no more
+
 
 @dataclass(slots=True)
 class Period:
-    """What one variant did in one publish period; appended to for every request."""
+    """What one variant did in one publish period, or in a piece of it; appended to for every request."""
 
     start: int  # epoch seconds
     latency: "array[float]" = field(default_factory=lambda: array("d"))  # microseconds
@@ -22,7 +24,10 @@ class Period:
 
 
 class InvocationRecorder:
-    """Stamps each request with the period in which it ended; an idle period publishes nothing."""
+    """Stamps each request with the period in which it ended; an idle period publishes nothing.
+
+    A busy period is published in pieces; whoever takes them shows none before the period is over.
+    """
 
     def __init__(
         self,
@@ -41,15 +46,18 @@ class InvocationRecorder:
         self.closed = False  # nobody records any more; what is open is still published when it is over
         self._clock, self._publish = clock, publish
         self._period: Period | None = None
+        self._cut_at = 0.0  # epoch seconds
 
     def record(self, *, status: int, latency: float, overhead: float, instances: int) -> None:
         """Count one request; `status` 0 means that the model gave no answer."""
-        start = int(self._clock.now() // self.frequency) * self.frequency
+        now = self._clock.now()
+        start = int(now // self.frequency) * self.frequency
         period = self._period
-        if period is None or period.start != start:
+        if period is None or period.start != start or now >= self._cut_at:
             if period is not None:
                 self._publish(self, period)
             period = self._period = Period(start)
+            self._cut_at = now + _CUT_SECONDS
         period.latency.append(latency)
         period.overhead.append(overhead)
         period.per_instance[1.0 / instances] += 1

@@ -1,6 +1,8 @@
 """All metrics in memory: exact samples per series and period, visible once published, and on disk if asked."""
 
 import bisect
+import heapq
+import itertools
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,6 +65,8 @@ class MetricStore:
         self._rolled_up = clock.now()
         self._values_held = 0
         self._journal: Journal | None = None
+        self._early: list[tuple[float, int, Entry]] = []  # a heap of what is of periods that are not over
+        self._serial = itertools.count()
         self.coarse = False  # keep values in buckets a tenth wide, as a store without room for each would
 
     def now(self) -> float:
@@ -73,12 +77,12 @@ class MetricStore:
         """Take up what this folder holds from earlier, and keep there what is published from now on."""
         journal = Journal(folder)
         for entry in journal.entries():
-            self._add(entry)
+            self._take(entry)
         self._journal = journal
         self._roll_up(self._clock.now())
 
     def close(self) -> None:
-        """Publish what is still open, as a restart would otherwise lose it, and keep nothing more."""
+        """Keep what is still open, as a restart would otherwise lose it, and nothing after it."""
         for recorder in self._recorders:
             recorder.settle(float("inf"))
         self._interference.release(float("inf"))
@@ -117,21 +121,31 @@ class MetricStore:
             recorder.settle(now)
         self._recorders = [each for each in self._recorders if not (each.closed and each.empty)]
         self._interference.release(now)
+        while self._early and self._early[0][0] <= now:
+            self._add(heapq.heappop(self._early)[2])
         if now - self._rolled_up >= _ROLL_UP_EVERY:
             self._roll_up(now)
 
-    def put(self, *keys: Key, timestamp: float, resolution: int, unit: str, samples: Samples) -> None:
+    def put(
+        self,
+        *keys: Key,
+        timestamp: float,
+        resolution: int,
+        unit: str,
+        samples: Samples,
+        visible_from: float = 0.0,
+    ) -> None:
         """Add samples to the period of `resolution` seconds that holds `timestamp`, for each of the metrics.
 
-        `timestamp` is in epoch seconds.
+        They are kept at once and seen from `visible_from` on; both times are in epoch seconds.
         """
         if self.coarse:
             samples = samples.bucketed(_COARSE)
         start = int(timestamp // resolution) * resolution
-        entry = Entry(keys=keys, start=start, unit=unit, samples=samples)
+        entry = Entry(keys=keys, start=start, unit=unit, samples=samples, visible_from=visible_from)
         if self._journal is not None:
             self._journal.append(entry)
-        self._add(entry)
+        self._take(entry)
 
     def publish_utilisation(
         self,
@@ -155,7 +169,7 @@ class MetricStore:
             samples=samples,
         )
         self._interference.pass_on(
-            endpoint=endpoint, variant=variant, start=start, now=self._clock.now(), publish=put
+            endpoint=endpoint, variant=variant, start=start, due=self._clock.now(), publish=put
         )
 
     def read(self, key: Key, *, start: float, end: float, period: int, unit: str = "") -> dict[int, Samples]:
@@ -189,6 +203,12 @@ class MetricStore:
             if series.starts and series.starts[-1] >= since:
                 yield key
 
+    def _take(self, entry: Entry) -> None:
+        if entry.visible_from > self._clock.now():
+            heapq.heappush(self._early, (entry.visible_from, next(self._serial), entry))
+        else:
+            self._add(entry)
+
     def _add(self, entry: Entry) -> None:
         for key in entry.keys:
             self._series.setdefault(key, _Series()).add(entry.start, entry.unit, entry.samples)
@@ -201,7 +221,7 @@ class MetricStore:
             endpoint=recorder.endpoint,
             variant=recorder.variant,
             start=period.start,
-            now=self._clock.now(),
+            due=max(self._clock.now(), period.start + recorder.frequency),
             publish=partial(self._publish_now, recorder, period),
         )
 
@@ -229,6 +249,7 @@ class MetricStore:
                 resolution=recorder.frequency,
                 unit=unit,
                 samples=samples,
+                visible_from=period.start + recorder.frequency,
             )
 
     def _roll_up(self, now: float) -> None:

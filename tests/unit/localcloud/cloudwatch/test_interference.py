@@ -30,6 +30,20 @@ def test_what_is_delayed_appears_later_under_its_own_time(board):
     assert starts(board) == [begin]
 
 
+def test_a_delay_counts_from_the_end_of_the_period_however_early_a_piece_of_it_is_kept(board):
+    board.store.set_fault("e", "delay", 30.0)
+    recorder = board.store.recorder(endpoint="e", variant="v", config="c", frequency=60)
+    for _ in range(6):
+        recorder.record(status=200, latency=1.0, overhead=1.0, instances=1)
+        board.clock.time += 10
+    board.store.settle()
+    board.clock.time += 29
+    assert starts(board) == []
+    board.clock.time += 1
+    found = board.store.read(_KEY, start=0, end=9e9, period=60)
+    assert [samples.total for samples in found.values()] == [6.0]
+
+
 def test_a_gap_is_one_for_all_metrics_of_a_variant(board):
     board.store.set_fault(None, "gaps", 0.3)
     serve(board, 200)

@@ -74,9 +74,10 @@ def test_a_store_takes_up_what_an_earlier_one_kept(board, tmp_path):
     key = board.put([1.0, 2.0], dimensions=[("A", "1")], unit="Seconds")
     recorder = board.store.recorder(endpoint="e", variant="v", config="c", frequency=60)
     recorder.record(status=200, latency=5.0, overhead=1.0, instances=1)
-    board.store.close()  # publishes the period that is still open
+    board.store.close()  # keeps the period that is still open
     again = MetricStore(board.clock)
     again.keep(tmp_path)
+    board.clock.time += 60
     (samples,) = again.read(key, start=0, end=9e9, period=60, unit="Seconds").values()
     assert samples.values.tolist() == [1.0, 2.0]
     for dimensions in (
@@ -85,6 +86,29 @@ def test_a_store_takes_up_what_an_earlier_one_kept(board, tmp_path):
     ):
         found = again.read(Key("AWS/SageMaker", "ModelLatency", dimensions), start=0, end=9e9, period=60)
         assert [samples.total for samples in found.values()] == [5.0]
+
+
+def test_a_kill_costs_only_the_last_seconds_of_a_period_and_shows_none_of_it_early(board, tmp_path):
+    board.store.keep(tmp_path)
+    recorder = board.store.recorder(endpoint="e", variant="v", config="c", frequency=60)
+    for _ in range(12):  # one every 3 s
+        recorder.record(status=500, latency=7.0, overhead=1.0, instances=2)
+        board.clock.time += 3
+    keys = [
+        Key("AWS/SageMaker", name, (("EndpointName", "e"), ("VariantName", "v")))
+        for name in ("Invocations", "InvocationsPerInstance", "Invocation5XXErrors", "ModelLatency")
+    ]
+
+    def totals(store):
+        found = [store.read(key, start=0, end=9e9, period=60) for key in keys]
+        return [sum(samples.total for samples in periods.values()) for periods in found]
+
+    killed = MetricStore(board.clock)  # what a program would find that starts now
+    killed.keep(tmp_path)
+    assert totals(board.store) == totals(killed) == [0, 0, 0, 0]
+    board.clock.time += 60
+    assert totals(board.store) == [12, 6, 12, 84]
+    assert totals(killed) == [10, 5, 10, 70]
 
 
 def test_what_is_taken_up_grows_old_as_if_nothing_had_happened(board, tmp_path):
