@@ -16,6 +16,7 @@ from include.rollout.pairs import Pairs
 Floats = NDArray[np.float64]
 VARIANTS = ("production", "shadow")
 INVOCATIONS = "invocations"
+COUNTS = ("error_", "slower_")  # prefixes of columns that count requests, so at most all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,26 +69,20 @@ class Table:
         columns: dict[str, Floats] = {}
         stray = contradicted = 0
         for variant, periods in zip(VARIANTS, (evidence.production, evidence.shadow), strict=True):
-            read: dict[int, dict[str, float]] = {}
+            read: dict[int, Period] = {}
             torn: set[int] = set()
             for period in periods:
                 row = rows.get(period.start)
                 if row is None:
                     stray += 1
                     continue
-                values = _values(period)
-                if row in read and read[row] != values:
+                if row in read and _values(read[row]) != _values(period):
                     torn.add(row)
-                read[row] = values
+                read[row] = period
             contradicted += len(torn)
-            for row, values in read.items():
-                if row in torn or not _possible(values):
-                    continue
-                for name, value in values.items():
-                    column = columns.setdefault(f"{variant}_{name}", np.full(len(starts), np.nan))
-                    column[row] = value
-        for variant in VARIANTS:
-            columns.setdefault(f"{variant}_{INVOCATIONS}", np.full(len(starts), np.nan))
+            kept = {row: period for row, period in read.items() if row not in torn}
+            for name, column in _columns(kept, len(starts)).items():
+                columns[f"{variant}_{name}"] = column
         return cls(
             starts=starts,
             columns=columns,
@@ -102,26 +97,58 @@ class Table:
         )
 
 
-def _values(period: Period) -> dict[str, float]:
-    values = {} if period.invocations is None else {INVOCATIONS: float(period.invocations)}
-    for prefix, group in (
+def _groups(period: Period) -> tuple[tuple[str, Mapping[str, float]], ...]:
+    return (
         ("error_", period.errors),
         ("latency_", period.latency),
         ("slower_", period.slower),
         ("overhead_", period.overhead),
         ("utilization_", period.utilization),
-    ):
-        for name, value in group.items():
-            if value is not None:
-                values[prefix + name] = float(value)
+    )
+
+
+def _values(period: Period) -> dict[str, float]:
+    values = {} if period.invocations is None else {INVOCATIONS: float(period.invocations)}
+    for prefix, group in _groups(period):
+        values |= {prefix + name: float(value) for name, value in group.items() if value is not None}
     return values
 
 
-def _possible(values: Mapping[str, float]) -> bool:
-    """Say whether a period's values can be true together; a lie in one makes the period worthless."""
-    if not all(math.isfinite(value) and value >= 0 for value in values.values()):
-        return False
-    invocations = values.get(INVOCATIONS, 0.0)
-    return all(
-        value <= invocations for name, value in values.items() if name.startswith(("error_", "slower_"))
-    )
+def _columns(periods: Mapping[int, Period], length: int) -> dict[str, Floats]:
+    """Return one variant's columns; a period with a value that cannot be true is worthless as a whole.
+
+    Filled as lists, which costs a tenth of writing single numbers into arrays, and checked column by column.
+    """
+    filled: dict[str, dict[str, list[float]]] = {}
+    impossible = np.zeros(length, dtype=np.bool_)
+    invocations = [np.nan] * length
+    for row, period in periods.items():
+        if period.invocations is not None:
+            invocations[row] = period.invocations
+            impossible[row] = not 0 <= period.invocations < math.inf
+        for prefix, group in _groups(period):
+            if not group:
+                continue
+            named = filled.setdefault(prefix, {})
+            for name, value in group.items():
+                if value is None:
+                    continue
+                column = named.get(name)
+                if column is None:
+                    column = named[name] = [np.nan] * length
+                column[row] = value
+                if not 0 <= value < math.inf:  # NaN is no measurement either
+                    impossible[row] = True
+    columns = {INVOCATIONS: np.array(invocations, dtype=np.float64)}
+    most = np.nan_to_num(columns[INVOCATIONS])
+    for prefix, named in filled.items():
+        for name, values in named.items():
+            found = columns[prefix + name] = np.array(values, dtype=np.float64)
+            if prefix in COUNTS:
+                with np.errstate(invalid="ignore"):
+                    impossible |= found > most
+    if impossible.any():
+        columns = {name: np.where(impossible, np.nan, column) for name, column in columns.items()}
+    return {
+        name: column for name, column in columns.items() if name == INVOCATIONS or not np.isnan(column).all()
+    }

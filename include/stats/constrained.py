@@ -38,6 +38,9 @@ def boundary_rates(
     if top <= 0:
         raise ValueError(f"no rates lie on {ratio} p + {difference}; the line must enter the unit square")
     highest = top * (1 - 1e-13)
+    if difference == 0:
+        p = np.clip(_through_origin(xs, ns, xp, n_p, ratio), FLOOR, highest)
+        return p, ratio * p
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         p = np.clip((xs + xp) / np.maximum(ratio * ns + n_p, 1e-300), FLOOR, highest)
         for _ in range(2):
@@ -55,6 +58,18 @@ def boundary_rates(
             p = np.where(np.isfinite(p), p, FLOOR)
             p[rough] = _bisect(*cut, ratio, difference, highest)
     return p, ratio * p + difference
+
+
+def _through_origin(xs: Floats, ns: Floats, xp: Floats, n_p: Floats, ratio: float) -> Floats:
+    """Return the root of r (ns + n_p) p^2 - (r (ns + xp) + n_p + xs) p + xs + xp = 0, in its stable form.
+
+    Where nothing is added to the ratio the likelihood's slope is a quadratic (Koopman 1984, Biometrics 40:513).
+    """
+    errors = xs + xp
+    half = (ratio * (ns + xp) + n_p + xs) / 2
+    root = np.sqrt(np.maximum(half**2 - ratio * (ns + n_p) * errors, 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(errors > 0, errors / (half + root), 0.0)
 
 
 def _fixed_weight(

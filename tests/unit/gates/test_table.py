@@ -61,3 +61,22 @@ def test_an_empty_window_has_no_rows(measured):
     table = Table.of(measured([], []))
     assert len(table) == 0
     assert table.used.size == 0
+
+
+def test_a_metric_that_was_only_ever_impossible_makes_no_column(measured):
+    evidence = measured([600, 600], [300, 300])
+    lied = tuple(replace(p, latency={"p90": -1.0}, invocations=300.0) for p in evidence.shadow)
+    table = Table.of(replace(evidence, shadow=lied))
+    assert "shadow_latency_p90" not in table.columns
+    assert np.isnan(table.column("shadow", "invocations")).all()
+
+
+def test_errors_without_invocations_make_the_period_worthless(measured):
+    evidence = measured([600, 600], [300, 300])
+    shadow = (
+        replace(evidence.shadow[0], invocations=None, errors={"Invocation5XXErrors": 2.0}),
+        evidence.shadow[1],
+    )
+    table = Table.of(replace(evidence, shadow=shadow))
+    assert np.isnan(table.column("shadow", "error_Invocation5XXErrors")).all()
+    assert table.used.tolist() == [False, True]

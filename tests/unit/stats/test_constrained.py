@@ -68,3 +68,18 @@ def test_a_line_outside_the_unit_square_is_refused():
             production_requests=1,
             difference=1.0,
         )
+
+
+@pytest.mark.parametrize("ratio", [1.0, 1.5, 4.0])
+def test_the_closed_form_of_a_ratio_is_what_newton_finds(ratio):
+    rng = np.random.default_rng(15)
+    ns, n_p = rng.integers(1, 5000, (2, 500)).astype(float)
+    counts = {
+        "shadow_errors": np.floor(ns * rng.random(500) ** 4),
+        "shadow_requests": ns,
+        "production_errors": np.floor(n_p * rng.random(500) ** 4),
+        "production_requests": n_p,
+    }
+    closed, _ = boundary_rates(**counts, ratio=ratio)
+    found, _ = boundary_rates(**counts, ratio=ratio, difference=1e-14)
+    assert closed == pytest.approx(found, rel=1e-8, abs=1e-12)
