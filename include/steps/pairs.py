@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from include.rollout.errors import EvidenceError
 from include.rollout.evidence import Evidence
 from include.rollout.pairs import Pairs
 from include.rollout.window import Window
@@ -15,9 +16,9 @@ from include.steps.rollout import Rollout
 if TYPE_CHECKING:
     from include.pairs.folder import Folder
 
-_CHEAP = (
-    64 << 20
-)  # bytes of captures that a look may read; beyond, agreement is judged at the window's end only
+_CHEAP = 64 << 20  # bytes of captures that a look may read; beyond, agreement waits for the window's end
+# Of a window so far that a look may list: every hour of it is a request to S3 for each variant.
+_LONGEST = timedelta(hours=6)
 _COMPLETE = 0.99  # of the requests that CloudWatch counted
 _EVERY = 10.0  # seconds between looks for captures that are not there yet
 
@@ -26,12 +27,17 @@ def glimpse(rollout: Rollout, window: Window, until: datetime) -> Pairs | None:
     """Return the pairs so far if reading them is cheap, for one look at the running window; None if nothing is paired.
 
     Every look reads the window from its begin, so that captures that came late count too; once there is much to read
-    the looks are left to the metrics.
+    the looks are left to the metrics. Captures that cannot be read are told in the log and end no window: whoever judges
+    it reads them again, and raises then.
     """
-    if rollout.spec.pairs is None or until <= window.begin:
+    if rollout.spec.pairs is None or not window.begin < until <= window.begin + _LONGEST:
         return None
-    size = sum(file.size for folder in _folders(rollout) for file in folder.files(window.begin, until))
-    return _collect(rollout, window, until) if size <= _CHEAP else None
+    try:
+        size = sum(file.size for folder in _folders(rollout) for file in folder.files(window.begin, until))
+        return _collect(rollout, window, until) if size <= _CHEAP else None
+    except EvidenceError as error:
+        rollout.headline("captures")(str(error))
+        return None
 
 
 def gather(
@@ -45,7 +51,7 @@ def gather(
 
     SageMaker delivers captures up to minutes late: as long as they hold fewer requests than CloudWatch counted they are
     read again, until `pairs.delivery` seconds after the evidence's end. What is still missing then is for the gates to
-    judge.
+    judge. Raises EvidenceError where captures cannot be read.
     """
     spec = rollout.spec
     if spec.pairs is None:

@@ -11,6 +11,7 @@ import pytest
 
 from include.ledger.objects import Kind
 from include.rollout.gate import Outcome
+from include.rollout.spec import merge
 from include.rollout.verdict import End, Verdict
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import BUCKET
@@ -75,3 +76,14 @@ def test_a_candidate_that_answers_the_same_passes_agreement(drive):
     assert found["agreement"]["details"]["missing"]["unreadable"] == 0
     assert run.finish() is End.PROMOTED
     assert run.step(settle) is End.PROMOTED
+
+
+def test_requests_are_paired_by_their_bytes_where_ids_are_not_to_be_trusted(drive):
+    """500 inputs come again and again: the k-th of each is paired with the shadow's k-th."""
+    run = drive(**merge(PAIRED, {"pairs": {"join": "input"}}))
+    run.begin()
+    assert run.watch() is Verdict.PROMOTE
+    pairs = run.rollout.ledger.require(run.rollout.ledger.keys(f"{Kind.EVIDENCE}/")[-1])["pairs"]
+    assert pairs["all"]["n"] == pairs["all"]["same"] > 1000
+    assert pairs["production"]["late"] == pairs["production"]["ambiguous"] == 0
+    assert run.finish() is End.PROMOTED
