@@ -16,10 +16,9 @@ def running_limits(
     """Return the mean log ratio with limits that leave it out at any period of a window with chance 2 alpha at most.
 
     `ratios` are log(shadow / production), one finite number a period; `variances` what each of them varies by
-    between equal variants on the same instances. The limits are Robbins's normal mixture (Robbins 1970; Howard
-    et al. 2021, arXiv 1810.08240, eq. 14): |sum of deviations| <= sqrt((V + r) log((V + r) / (r (2 alpha)^2)))
-    with V the sum of the variances and r the first of them, so that they are tightest early; they exist from
-    one period on. Where the ratios vary by more than was assumed, what was seen replaces it. The lasting offset
+    between equal variants on the same instances. The sum of the deviations stays within `normal_mixture_bound`
+    of the sum of the variances, tuned to the first of them, so that the limits are tightest early; they exist
+    from one period on. Where the ratios vary by more than was assumed, what was seen replaces it. The lasting offset
     `offset_sd` does not average out and is added in full, as in `log_ratio_limits`.
 
     Raises ValueError without a ratio, on shapes that differ, on a variance that is not above 0, or alpha
@@ -34,8 +33,8 @@ def running_limits(
         raise ValueError(f"alpha is {alpha} and offset_sd {offset_sd}; alpha lies in (0, 0.5), an sd is >= 0")
     if x.size >= LEAST_SEEN:
         v = v * max(1.0, float(np.var(x, ddof=1) / v.mean()))
-    total, first = float(v.sum()), float(v[0])
-    reach = np.sqrt((total + first) * np.log((total + first) / (first * (2 * alpha) ** 2))) / x.size
+    total = float(v.sum())
+    reach = normal_mixture_bound(total, alpha=2 * alpha, rho=float(v[0])) / x.size
     reach = float(np.hypot(reach, norm.ppf(1 - alpha) * offset_sd))
     mean = float(x.mean())
     return LogRatio(
@@ -46,6 +45,15 @@ def running_limits(
         blocks=int(x.size),
         periods=int(x.size),
     )
+
+
+def normal_mixture_bound(variance: float, *, alpha: float, rho: float) -> float:
+    """Return what a sum of centred normal deviations, of that variance so far, ever leaves with chance alpha.
+
+    sqrt((V + rho) log((V + rho) / (rho alpha^2))), on either side: Robbins's normal mixture (Robbins 1970; Howard
+    et al. 2021, arXiv 1810.08240, eq. 14). `rho` was fixed before the deviations.
+    """
+    return float(np.sqrt((variance + rho) * np.log((variance + rho) / (rho * alpha**2))))
 
 
 def quantile_variance(requests: ArrayLike, *, share: float, spread: float) -> np.ndarray:

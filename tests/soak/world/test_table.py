@@ -34,13 +34,12 @@ EQUAL = {
 }
 
 
-def test_equal_variants_are_rolled_back_in_one_of_a_hundred_at_most():
-    for name, (change, calibrations) in EQUAL.items():
-        found = share(
-            replace(TWO_HOURS, **change), seed=100, runs=200, length=LENGTH, calibrations=calibrations
-        )
-        print(f"{name:30} {found}")
-        assert found.rolled_back <= 0.01, name
+@pytest.mark.parametrize("name", EQUAL)
+def test_equal_variants_are_rolled_back_in_one_of_a_hundred_at_most(name):
+    change, calibrations = EQUAL[name]
+    found = share(replace(TWO_HOURS, **change), seed=100, runs=200, length=LENGTH, calibrations=calibrations)
+    print(found)
+    assert found.rolled_back <= 0.01
 
 
 @pytest.mark.parametrize(("rate", "first", "final"), [(20.0, 0.78, 0.95), (50.0, 0.92, 0.97)])

@@ -1,9 +1,12 @@
 """Limits of the mean log ratio that hold at every look."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from include.stats.sequence import quantile_variance, running_limits
+from include.stats.sequence import normal_mixture_bound, quantile_variance, running_limits
 
 
 def test_the_limits_hold_at_every_look_at_once():
@@ -22,6 +25,16 @@ def test_an_interval_for_one_look_does_not_hold_at_every_look():
     periods = np.arange(1, 41)
     off = np.abs(np.cumsum(ratios - 0.1, axis=1)) / periods > 1.96 * 0.05 / np.sqrt(periods)
     assert off.any(axis=1).mean() > 0.2
+
+
+def test_the_mixture_agrees_with_confseq():
+    data = json.loads((Path(__file__).parents[2] / "data" / "confseq.json").read_text())
+    rho = next(v["expect"] for v in data["vectors"] if v["fn"] == "two_sided_normal_best_rho")
+    vectors = [v for v in data["vectors"] if v["fn"] == "normal_mixture_bound"]
+    assert vectors
+    for vector in vectors:
+        found = normal_mixture_bound(vector["args"]["v"], alpha=vector["args"]["alpha"], rho=rho)
+        assert found == pytest.approx(vector["expect"], abs=1e-5)
 
 
 def test_one_period_has_limits_and_more_periods_have_narrower_ones():
