@@ -146,6 +146,7 @@ def test_recordio_in_and_out_predict_what_csv_does(booster):
 @pytest.mark.parametrize(
     "archive", ["xgb-churn-prediction-model.tar.gz", "xgb-churn-prediction-model2.tar.gz"]
 )
+@pytest.mark.filterwarnings("ignore:.*Loading model from XGBoost < 1.0.0")
 def test_models_pickled_by_0_90_answer_bit_for_bit_what_0_90_answered(archive, tmp_path):
     """`tests/data/churn_xgboost_0_90.json` says how 0.90's own answers were recorded."""
     expected = json.loads(_TRUTH.read_text())["predictions"][archive]
