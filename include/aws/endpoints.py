@@ -140,13 +140,15 @@ def begin_update(
     ours: Collection[str],
     allowed: Callable[[], None],
     retain: bool = False,
+    deployment: Mapping[str, Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Set the endpoint on its way to `config`; True when it is there already, False when an update is under way.
 
     SageMaker has no compare-and-swap, so this looks first and then updates at once, with retries off: the endpoint
     must be InService on one of `ours` with nothing pending. `allowed` re-reads the fence and raises FenceError.
-    `retain` keeps the live instance counts (RetainAllVariantProperties), never the weights.
+    `retain` keeps the live instance counts (RetainAllVariantProperties), never the weights. `deployment` is the
+    DeploymentConfig; without one the new fleet takes over at once.
 
     Raises ForeignChangeError when the endpoint is gone, or on or going to a config that is not ours;
     DeploymentError when it cannot be updated (Failed, being deleted); CloudError when AWS refuses.
@@ -172,6 +174,8 @@ def begin_update(
         if retain:
             arguments["RetainAllVariantProperties"] = True
             arguments["ExcludeRetainedVariantProperties"] = [{"VariantPropertyType": "DesiredWeight"}]
+        if deployment is not None:
+            arguments["DeploymentConfig"] = dict(deployment)
         if clock() - looked > _UPDATE_DEADLINE:
             continue  # what was seen is too old to act on
         with calling(f"Updating endpoint {endpoint} to {config}"):

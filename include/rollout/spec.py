@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy, LatencyGate
+from include.rollout.promotion import PromotionSection, Settings
 from include.rollout.replay import ReplaySection
 
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
@@ -35,13 +36,6 @@ class Mode(StrEnum):
     CANDIDATE = "candidate"  # judge a candidate, then promote it or roll back
     DRY_RUN = "dry_run"  # judge a candidate, record what would have been done, restore
     AA = "aa"  # shadow production with itself, to measure the noise that later verdicts allow for
-
-
-class Settings(StrEnum):
-    """Which instances the promoted candidate runs on."""
-
-    PRODUCTION = "production"  # production's instance type and live count
-    SHADOW = "shadow"  # the shadow's, allowed only when it carried 100 % of the requests
 
 
 class _Section(BaseModel):
@@ -128,28 +122,6 @@ class WindowSection(_Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
-
-
-class PromotionSection(_Section):
-    """How the candidate takes over, and who must agree."""
-
-    settings: Settings = Field(
-        default=Settings.PRODUCTION,
-        description="instances of the promoted candidate: production's or the shadow's",
-    )
-    approval: bool = Field(
-        default=False, description="a person approves in Airflow before the candidate is promoted"
-    )
-    override: bool = Field(
-        default=False,
-        description="a person may promote a rollout whose verdict is INCONCLUSIVE; a FAIL can never be overridden",
-    )
-    approval_timeout: int = Field(
-        default=86400, ge=10, le=30 * 86400, description="seconds until an unanswered approval counts as no"
-    )
-    keep_shadow: bool = Field(
-        default=False, description="leave the shadow on the endpoint while a person is asked to approve"
-    )
 
 
 class RefreshSection(_Section):
@@ -244,6 +216,12 @@ class RolloutSpec(_Section):
         problems += unmeasurable(
             self.pairs, self.gates, None if self.capture is None else self.capture.percentage
         )
+        guardrails = self.promotion.guardrails
+        if guardrails is not None and guardrails.wait < self.window.period:
+            problems.append(
+                f"promotion.guardrails.wait is {guardrails.wait}; its alarms look at periods of {self.window.period} s "
+                "(window.period), so wait for one at least"
+            )
         if self.strategy is Strategy.MANAGED:
             problems += self._unmanageable()
         candidate = self.candidate

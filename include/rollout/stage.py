@@ -9,7 +9,8 @@ from typing import Any
 
 from include.rollout.baseline import Baseline
 from include.rollout.names import resource_name
-from include.rollout.spec import RolloutSpec, Settings
+from include.rollout.promotion import Settings
+from include.rollout.spec import RolloutSpec
 
 SHADOW_VARIANT = "shadow"
 

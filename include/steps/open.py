@@ -183,6 +183,8 @@ def _expiry(spec: RolloutSpec, now: datetime) -> datetime:
     seconds = (
         4 * spec.deploy_timeout + window.opening + window.warm_up + 2 * window.maximum + window.lag + _MARGIN
     )
+    if spec.promotion.guardrails is not None:
+        seconds += spec.promotion.guardrails.seconds
     if spec.promotion.approval:
         seconds += spec.promotion.approval_timeout
     return now + timedelta(seconds=seconds)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from include.aws import endpoints
+from include.aws.alarms import ensure as ensure_alarm
 from include.rollout.errors import TerminalError
+from include.rollout.guardrail import alarms
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action
 from include.steps.decide import refused_by_approval
-from include.steps.reach import begun_key, reach
+from include.steps.reach import begun_key, reach, reverted_key
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
 
@@ -18,6 +21,7 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
 
     The promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
     key on, and it never has a shadow in it: whether AWS shifts traffic gradually beside a shadow is not documented.
+    Where guardrails take the promotion back, that is noted, and the rollout ends as rolled back.
     """
     rollout.refuse_if_over()
     decision = rollout.ledger.require("decision")
@@ -36,13 +40,36 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
                 return pending
         wait = None
     candidate = rollout.ledger.require("candidate")["model"]
-    pending = reach(rollout, Stage.PROMOTED, lease, wait, candidate=candidate)
+    guardrails = rollout.spec.promotion.guardrails
+    if guardrails is not None and _reverted(rollout, wait):
+        return None
+    if wait is None:
+        for alarm in alarms(rollout.spec, rollout.baseline, rollout.id):
+            rollout.leases.check(lease)
+            ensure_alarm(rollout.clients, alarm, rollout.tags)
+    pending = reach(rollout, Stage.PROMOTED, lease, wait, candidate=candidate, guardrails=guardrails)
     if pending is None:
         config = config_name(rollout.id, Stage.PROMOTED, rollout.baseline)
         rollout.write("promotion", {"config": config, "model": candidate})
         rollout.headline("PROMOTED")(f"{rollout.baseline.variant} serves model {candidate}")
         return None
     return replace(pending, phase=Stage.PROMOTED.value)
+
+
+def _reverted(rollout: Rollout, wait: Wait | None) -> bool:
+    """Say, and note, whether SageMaker took the promotion back: the endpoint is InService on the config before it."""
+    if rollout.ledger.read(reverted_key()) is not None:
+        return True
+    if wait is None or not wait.attempts:
+        return False
+    baseline = rollout.baseline
+    state = endpoints.describe(rollout.clients, baseline.endpoint)
+    if state is None or not state.in_service or state.config != baseline.config_name:
+        return False
+    reason = state.failure or "SageMaker gave no reason"
+    rollout.write(reverted_key(), {"config": state.config, "reason": reason})
+    rollout.headline("PROMOTED")(f"the guardrails took the promotion back: {reason}")
+    return True
 
 
 def _promoting(rollout: Rollout) -> bool:

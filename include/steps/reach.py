@@ -8,18 +8,27 @@ from datetime import timedelta
 from include.aws import endpoints
 from include.ledger.lease import Lease
 from include.ledger.objects import deployment_key
+from include.rollout.guardrail import deployment_config
+from include.rollout.promotion import GuardrailSection
 from include.rollout.stage import Stage, config_name, endpoint_config
 from include.steps.experiment import known_configs
 from include.steps.rollout import Rollout, Wait
 
 
 def reach(
-    rollout: Rollout, stage: Stage, lease: Lease, wait: Wait | None, *, candidate: str = "", tries: int = 1
+    rollout: Rollout,
+    stage: Stage,
+    lease: Lease,
+    wait: Wait | None,
+    *,
+    candidate: str = "",
+    tries: int = 1,
+    guardrails: GuardrailSection | None = None,
 ) -> Wait | None:
     """Move the endpoint towards `stage` and say what to wait for, or None once it serves exactly that.
 
     `tries` is how often the update may be asked for: once where a failed update must end the stage, more often for
-    the way back. Raises ForeignChangeError, FenceError, DeploymentError and CloudError.
+    the way back. `guardrails` let the traffic move in watched steps, for which there is more time. Raises ForeignChangeError, FenceError, DeploymentError and CloudError.
     """
     baseline, spec = rollout.baseline, rollout.spec
     target = config_name(rollout.id, stage, baseline)
@@ -28,7 +37,8 @@ def reach(
     endpoints.refuse_foreign(state, baseline.endpoint, ours)
     assert state is not None
     attempts = wait.attempts if wait else 0
-    until = wait.until if wait else state.seen + timedelta(seconds=spec.deploy_timeout)
+    watched = guardrails.seconds if guardrails is not None else 0
+    until = wait.until if wait else state.seen + timedelta(seconds=spec.deploy_timeout + watched)
     if state.in_service and state.config == target:
         return None
     if attempts >= tries and endpoints.arrived(state, target):
@@ -46,7 +56,7 @@ def reach(
             say(f"endpoint config {target} was deleted meanwhile; making it again")
             endpoints.ensure_config(rollout.clients, arguments, baseline.tags)
         say(
-            f"updating endpoint {baseline.endpoint} from {state.config} to {target}; at most {spec.deploy_timeout} s"
+            f"updating endpoint {baseline.endpoint} from {state.config} to {target}; at most {spec.deploy_timeout + watched} s"
         )
         endpoints.begin_update(
             rollout.clients,
@@ -55,6 +65,11 @@ def reach(
             ours=ours,
             allowed=_recorded(rollout, stage, rollout.guard(lease)),
             retain=stage is Stage.BASELINE,
+            deployment=None
+            if guardrails is None
+            else deployment_config(
+                guardrails, rollout=rollout.id, baseline=baseline, deploy_timeout=spec.deploy_timeout
+            ),
         )
         attempts += 1
     return Wait(
@@ -65,6 +80,11 @@ def reach(
         attempts=attempts,
         endpoint=baseline.endpoint,
     )
+
+
+def reverted_key() -> str:
+    """Name the note that SageMaker took a guarded promotion back."""
+    return deployment_key(f"{Stage.PROMOTED.value.lower()}.reverted")
 
 
 def begun_key(stage: Stage) -> str:

@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from include.aws import endpoints, registry
+from include.aws import alarms, endpoints, registry
 from include.ledger.lease import Lease
 from include.ledger.objects import Kind
 from include.rollout.errors import FenceError, ForeignChangeError, LedgerError
 from include.rollout.gate import Outcome
+from include.rollout.guardrail import alarm_names
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action, End
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
+from include.steps.reach import reverted_key
 from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
@@ -117,7 +119,8 @@ def _carried_out(rollout: Rollout) -> End | None:
     if decision is None:
         return None
     refused = refused_by_approval(rollout) is not None
-    stage = Stage.PROMOTED if decision["action"] == Action.PROMOTE and not refused else Stage.BASELINE
+    undone = refused or ledger.read(reverted_key()) is not None
+    stage = Stage.PROMOTED if decision["action"] == Action.PROMOTE and not undone else Stage.BASELINE
     if not (state.in_service and state.config == config_name(rollout.id, stage, baseline)):
         return None
     if stage is Stage.PROMOTED:
@@ -126,7 +129,9 @@ def _carried_out(rollout: Rollout) -> End | None:
         )
         return End.PROMOTED
     rollout.write(Kind.RESTORE, {"config": state.config})
-    return End.INCONCLUSIVE if refused else End(decision["end"])
+    if refused:
+        return End.INCONCLUSIVE
+    return End.ROLLED_BACK if undone else End(decision["end"])
 
 
 def _awaits_others(wait: Wait | None) -> bool:
@@ -166,6 +171,9 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     for name in (*stages, *generated_configs(rollout)):
         if name not in in_use and endpoints.delete_config(clients, name):
             deleted.append(name)
+    guardrails = rollout.spec.promotion.guardrails
+    if guardrails is not None:
+        deleted += alarms.delete(clients, alarm_names(guardrails, rollout.id, baseline))
     if (
         candidate
         and candidate["created"]
@@ -221,6 +229,9 @@ def _reason(rollout: Rollout, end: End) -> str:
     refusal = refused_by_approval(rollout)
     if refusal is not None:
         return f"{refusal['who']} did not approve the promotion: {refusal['why'] or 'no reason given'}"
+    reverted = ledger.read(reverted_key())
+    if reverted is not None:
+        return f"the guardrails took the promotion back: {reverted['reason']}"
     return str(ledger.require(Kind.DECISION)["why"])
 
 

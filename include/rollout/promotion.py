@@ -1,0 +1,88 @@
+"""What a spec says of the promotion: on which instances, who must agree, and under which guardrails."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from include.rollout.gate import Quantile
+
+_LONGEST_DEPLOYMENT = 28800  # seconds that SageMaker lets a guarded deployment take
+
+
+class Settings(StrEnum):
+    """Which instances the promoted candidate runs on."""
+
+    PRODUCTION = "production"  # production's instance type and live count
+    SHADOW = "shadow"  # the shadow's, allowed only when it carried 100 % of the requests
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GuardrailSection(_Section):
+    """How traffic moves to the promoted candidate, and when SageMaker takes it back. At least one alarm is named."""
+
+    traffic: Literal["canary", "linear", "all_at_once"] = Field(
+        default="canary",
+        description="a first share and then the rest, equal shares, or everything at once and watched then",
+    )
+    step: int = Field(
+        default=10, ge=10, le=50, description="per cent of the traffic that the canary or each linear step is"
+    )
+    wait: int = Field(default=600, ge=10, le=3600, description="seconds that each step is watched")
+    error_rate: float | None = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="alarm above this share of model errors within a period; null: no such alarm",
+    )
+    latency_ms: float | None = Field(
+        default=None, gt=0, description="alarm above this latency in milliseconds; left out: no such alarm"
+    )
+    quantile: Quantile = Field(default="p99", description="of latency_ms: the percentile within a period")
+
+    @property
+    def seconds(self) -> int:
+        """Return for how long the promotion is watched, over all steps."""
+        steps = {"all_at_once": 1, "canary": 2, "linear": -(-100 // self.step)}[self.traffic]
+        return steps * self.wait
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.error_rate is None and self.latency_ms is None:
+            raise ValueError("it names no alarm; give error_rate or latency_ms, or leave guardrails out")
+        if self.seconds >= _LONGEST_DEPLOYMENT:
+            raise ValueError(
+                f"its steps take {self.seconds} s; a deployment may take {_LONGEST_DEPLOYMENT} s, so take larger steps "
+                "or a shorter wait"
+            )
+        return self
+
+
+class PromotionSection(_Section):
+    """How the candidate takes over, and who must agree."""
+
+    settings: Settings = Field(
+        default=Settings.PRODUCTION,
+        description="instances of the promoted candidate: production's or the shadow's",
+    )
+    guardrails: GuardrailSection | None = Field(
+        default=None, description="left out: the promoted candidate gets all traffic at once, without alarms"
+    )
+    approval: bool = Field(
+        default=False, description="a person approves in Airflow before the candidate is promoted"
+    )
+    override: bool = Field(
+        default=False,
+        description="a person may promote a rollout whose verdict is INCONCLUSIVE; a FAIL can never be overridden",
+    )
+    approval_timeout: int = Field(
+        default=86400, ge=10, le=30 * 86400, description="seconds until an unanswered approval counts as no"
+    )
+    keep_shadow: bool = Field(
+        default=False, description="leave the shadow on the endpoint while a person is asked to approve"
+    )
