@@ -87,6 +87,7 @@ def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
             "temp_directory": str(spill / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
+            "TimeZone": "UTC",  # of a time that names none
         },
     )
 

@@ -56,7 +56,7 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
         ), fields AS (
             SELECT r.captureData.endpointInput AS i, r.captureData.endpointOutput AS o,
                    r.eventMetadata.inferenceId AS id, r.eventMetadata.eventId AS event,
-                   epoch(try_cast(r.eventMetadata.inferenceTime AS TIMESTAMP)) AS t
+                   epoch(try_cast(r.eventMetadata.inferenceTime AS TIMESTAMPTZ)) AS t
             FROM record
         ), texts AS (
             SELECT id, event, t, coalesce(i.observedContentType, '') AS kind,

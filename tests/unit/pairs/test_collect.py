@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from obstore.store import LocalStore
 
+from include.ledger.store import Credentials, StoreAccess
 from include.pairs.collect import Shard, collect
-from include.pairs.folder import Folder
+from include.pairs.folder import File, Folder
 from include.rollout.comparison import PairsSection
 from include.rollout.errors import EvidenceError
 from include.rollout.pairs import Pairs, Records
@@ -105,6 +106,16 @@ def test_a_window_takes_the_requests_that_production_answered_in_it(pairs):
     assert sorted(found.periods) == [BEGIN.timestamp(), BEGIN.timestamp() + 540]
 
 
+@pytest.mark.parametrize(
+    "time", ["2026-03-01T14:00:05+02:00", "2026-03-01T12:00:05.250Z", "2026-03-01T12:00:05"]
+)
+def test_a_time_is_read_with_its_zone_and_means_utc_without_one(pairs, time):
+    line = record("1", id="a", second=5)
+    assert b"2026-03-01T12:00:05Z" in line
+    found = pairs([line.replace(b"2026-03-01T12:00:05Z", time.encode())], [line])
+    assert found.all.n == 1
+
+
 def test_a_pair_too_far_apart_is_late_and_not_compared(pairs):
     found = pairs([record("1", id="a", second=0)], [record("9", id="a", second=300)])
     assert found.all.n == 0
@@ -185,9 +196,33 @@ def test_nothing_captured_is_no_pairs(pairs):
     assert pairs([record("1")], [record("1")], end=BEGIN) == Pairs(period=60)
 
 
-def test_a_bucket_that_is_not_there_is_named(tmp_path):
+def test_a_folder_that_is_not_there_is_empty(tmp_path):
     folder = Folder(store=LocalStore(tmp_path), prefix="none")
     assert collect(folder, folder, PairsSection(), begin=BEGIN, end=END, period=60).all.n == 0
+
+
+def test_a_capture_that_cannot_be_read_is_an_error_that_names_it(tmp_path):
+    """It was listed and is gone: what is left would be judged as if it were all."""
+
+    class Emptied(Folder):
+        def files(self, begin, end):
+            return [File(key="captures/gone.jsonl", size=10)]
+
+    folder = Emptied(store=LocalStore(tmp_path), prefix="captures")
+    with pytest.raises(EvidenceError, match=r"gone\.jsonl cannot be read .* check s3:GetObject"):
+        collect(folder, folder, PairsSection(), begin=BEGIN, end=END, period=60)
+
+
+def test_a_store_that_cannot_be_reached_is_an_error_that_says_what_to_check():
+    nowhere = StoreAccess(
+        region="us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        credentials=lambda: Credentials(access_key="local", secret_key="local"),
+    )
+    folder = Folder.of("s3://captures/here/", "churn", "production", nowhere)
+    assert str(folder) == "s3://captures/here/churn/production"
+    with pytest.raises(EvidenceError, match=r"cannot be listed .* check capture\.destination"):
+        collect(folder, folder, PairsSection(), begin=BEGIN, end=END, period=60)
 
 
 def test_a_path_that_cannot_be_is_refused_in_a_sentence(pairs):
