@@ -1,13 +1,16 @@
 """Replay beside the usual clients, in one run against one fast local server: CPU per request and lateness.
 
-    python benchmarks/replay.py [--seconds 3] [--requests 4000] [--records 10000000] [--write]
+    python benchmarks/replay.py [--only saturated] [--repeats 3] [--seconds 3] [--requests 4000]
+                                [--records 10000000] [--write]
 
 Saturated: every client keeps as many requests under way as it can (32; one for sequential boto3) and
 pays for what it does: boto3, aiobotocore and ours sign every request, wrk and hey sign nothing. Open
 loop: at 500, 2,000 and 5,000 requests/s, how late do requests leave, with the machine's own timer and a
 thread pool beside it. What is not installed is skipped with a line. CPU is the client process's user
-and system time over its requests; ratios compare one run only. `--write` keeps the numbers as dated
-JSON in benchmarks/results/.
+and system time over its requests. Everything is run `--repeats` times, in turn, and medians are shown;
+a ratio is the median of the ratios within one turn, so that a machine that is busy for a while is so for
+both. `--only` runs one kind. `--write` keeps the numbers as dated JSON in benchmarks/results/, beside
+those of other kinds of the same day.
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ import platform
 import resource
 import shutil
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -260,8 +264,9 @@ def memory(records: int, **_: Any) -> dict[str, Any]:
         cpu = Cpu()
         large, count = peak(max(1, records // 100_000))
         return cpu.over(count) | {
+            "records": count,
             "peak_mb_100k_records": round(small),
-            f"peak_mb_{count}_records": round(large),
+            "peak_mb_all_records": round(large),
         }
 
 
@@ -294,6 +299,8 @@ def hey(url: str, requests: int) -> dict[str, Any]:
     return tool(["hey", "-n", str(done), "-c", "32", *body, url + PATH], lambda _: done)
 
 
+KINDS = ("saturated", "open loop", "memory")
+LABELS = ("kind", "at", "scheme", "client")
 CLIENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "boto3, sequential": boto3_sequential,
     "boto3, 32 threads": boto3_threads,
@@ -316,20 +323,23 @@ def saturated(
 ) -> Iterator[dict[str, Any]]:
     options = {"ca": ca, "requests": arguments.requests, "seconds": arguments.seconds}
     for scheme, url in urls.items():
+        base = 0.0
         for name in ("boto3, sequential", "boto3, 32 threads", "aiobotocore, 32 tasks", "hey", "wrk", "ours"):
             if name in {"hey", "wrk"} and shutil.which(name) is None:
                 print(f"  {name} is not installed (Debian's package {name}): skipped")
-            elif name.startswith("aiobotocore") and importlib.util.find_spec("aiobotocore") is None:
+                continue
+            if name.startswith("aiobotocore") and importlib.util.find_spec("aiobotocore") is None:
                 print("  aiobotocore is not installed: skipped")
+                continue
+            if name == "hey":
+                found = hey(url, arguments.requests)
+            elif name == "wrk":
+                found = wrk(url, folder, arguments.seconds)
             else:
-                found = (
-                    hey(url, arguments.requests)
-                    if name == "hey"
-                    else wrk(url, folder, arguments.seconds)
-                    if name == "wrk"
-                    else in_process(name, url=url, **options)
-                )
-                yield {"kind": "saturated", "scheme": scheme, "client": name} | found
+                found = in_process(name, url=url, **options)
+            base = base or found["cpu_us"]
+            ratio = {"times_less_than_boto3": base / found["cpu_us"]}
+            yield {"kind": "saturated", "scheme": scheme, "client": name} | found | ratio
 
 
 def paced(urls: dict[str, str], ca: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -348,13 +358,10 @@ def paced(urls: dict[str, str], ca: str, arguments: argparse.Namespace) -> Itera
             )
 
 
-def show(entry: dict[str, Any], base: dict[str, float]) -> None:
-    label = " ".join(str(entry[key]) for key in ("kind", "at", "scheme", "client") if key in entry)
+def show(entry: dict[str, Any]) -> None:
+    label = " ".join(str(entry[key]) for key in LABELS if key in entry)
     text = f"  {label:<44} {entry['rate']:>7}/s  {entry['cpu_us']:>7} us"
     if entry["kind"] == "saturated":
-        if entry["client"] == "boto3, sequential":
-            base[entry["scheme"]] = entry["cpu_us"]
-        entry["times_less_than_boto3"] = round(base[entry["scheme"]] / entry["cpu_us"], 1)
         text += f"  {entry['times_less_than_boto3']:>6}x"
     elif entry["kind"] == "open loop":
         text += f"  late p50 {entry['late_p50_us']} us, p99 {entry['late_p99_us']} us"
@@ -363,11 +370,22 @@ def show(entry: dict[str, Any], base: dict[str, float]) -> None:
     print(text, flush=True)
 
 
+def median(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one entry of the medians of what was measured in each turn, with every turn's CPU beside it."""
+    whole = {
+        key: value if key in LABELS else round(statistics.median(entry[key] for entry in entries), 1)
+        for key, value in entries[0].items()
+    }
+    return whole | {"cpu_us_of_each": [entry["cpu_us"] for entry in entries]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Replay beside the usual clients.")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--records", type=int, default=10_000_000)
+    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--client", choices=[*CLIENTS], help=argparse.SUPPRESS)
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
@@ -382,7 +400,7 @@ def main() -> None:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Start the server, run every client against it, print and keep what they took."""
+    """Start the server, run every client against it in turn, print and keep what they took."""
     load = os.getloadavg()[0]
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} at the start"
@@ -398,29 +416,38 @@ def compare(arguments: argparse.Namespace) -> None:
                 time.sleep(0.05)
             plain, tls = json.loads(Path(ports).read_text())
             urls = {"http": f"http://127.0.0.1:{plain}", "https": f"https://127.0.0.1:{tls}"}
+            kinds: dict[str, Callable[[], Iterable[dict[str, Any]]]] = {
+                "saturated": lambda: saturated(urls, ca, folder, arguments),
+                "open loop": lambda: paced(urls, ca, arguments),
+                "memory": lambda: [{"kind": "memory"} | in_process("memory", records=arguments.records)],
+            }
             entries: list[dict[str, Any]] = []
-            base: dict[str, float] = {}
-            for entry in itertools.chain(
-                saturated(urls, ca, folder, arguments),
-                paced(urls, ca, arguments),
-                ({"kind": "memory"} | in_process("memory", records=arguments.records) for _ in (0,)),
-            ):
-                show(entry, base)
-                entries.append(entry)
+            for kind, measured in kinds.items():
+                if arguments.only in {None, kind}:
+                    turns = [list(measured()) for _ in range(arguments.repeats)]
+                    entries += [median(list(of_one)) for of_one in zip(*turns, strict=True)]
+            for entry in entries:
+                show(entry)
         finally:
             server.terminate()
             server.wait(10)
     if arguments.write:
-        today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        path = ROOT / "benchmarks" / "results" / f"replay-{today}.json"
-        path.parent.mkdir(exist_ok=True)
-        machine = {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "load_before": round(load, 2),
-        }
-        path.write_text(json.dumps({"date": today, "machine": machine, "entries": entries}, indent=1) + "\n")
-        print(f"kept in {path.relative_to(ROOT)}")
+        keep(entries, load)
+
+
+def keep(entries: list[dict[str, Any]], load: float) -> None:
+    """Write the entries to the day's file, in place of those of the same kinds."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    path = ROOT / "benchmarks" / "results" / f"replay-{today}.json"
+    path.parent.mkdir(exist_ok=True)
+    machine = {"architecture": platform.machine(), "cores": os.cpu_count()}
+    entries = [entry | {"load_before": round(load, 1)} for entry in entries]
+    renewed = {entry["kind"] for entry in entries}
+    known = json.loads(path.read_text())["entries"] if path.exists() else []
+    entries = [entry for entry in known if entry["kind"] not in renewed] + entries
+    whole = {"date": today, "machine": machine | {"python": platform.python_version()}, "entries": entries}
+    path.write_text(json.dumps(whole, indent=1) + "\n")
+    print(f"kept in {path.relative_to(ROOT)}")
 
 
 def certify(certificate: str, key: str) -> None:
