@@ -104,6 +104,13 @@ def tags(clients: Clients, arn: str) -> dict[str, str]:
         return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
 
+def tag_config(clients: Clients, name: str, tags: Mapping[str, str]) -> None:
+    """Add tags to an endpoint config, over those of the same key."""
+    with calling(f"Tagging endpoint config {name}"):
+        arn = clients.sagemaker.describe_endpoint_config(EndpointConfigName=name)["EndpointConfigArn"]
+        clients.sagemaker.add_tags(ResourceArn=arn, Tags=tag_list(tags))
+
+
 def ensure_config(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Make sure that the endpoint config exists; one of that name is ours, since names derive from the rollout."""
     name = arguments["EndpointConfigName"]

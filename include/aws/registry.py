@@ -157,6 +157,13 @@ def ensure_model(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[s
                 raise
 
 
+def tag_model(clients: Clients, name: str, tags: Mapping[str, str]) -> None:
+    """Add tags to a model, over those of the same key."""
+    with calling(f"Tagging model {name}"):
+        arn = clients.sagemaker.describe_model(ModelName=name)["ModelArn"]
+        clients.sagemaker.add_tags(ResourceArn=arn, Tags=tag_list(tags))
+
+
 def delete_model(clients: Clients, name: str) -> bool:
     """Delete a model; False when it was not there."""
     with calling(f"Deleting model {name}"):

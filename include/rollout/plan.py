@@ -29,6 +29,7 @@ class Plan:
     maximum: int  # seconds
     gates: tuple[GatePlan, ...]
     refusal: str | None
+    warnings: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form."""
@@ -45,5 +46,6 @@ class Plan:
         lines.append(f"  traffic: {self.traffic}")
         lines.append(f"  window: {self.window} s, at most {self.maximum} s after one extension")
         lines += [f"    {gate.gate}: {gate.sentence}" for gate in self.gates]
+        lines += [f"  WARNING: {warning}" for warning in self.warnings]
         lines.append(f"  REFUSED: {self.refusal}" if self.refusal else "  this window can decide")
         return lines

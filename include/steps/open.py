@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from include.aws import artifacts, endpoints
@@ -20,11 +20,10 @@ from include.steps.endpoint import read_baseline
 from include.steps.noise import fix_noise, known_noise
 from include.steps.plan import make_plan
 from include.steps.refresh import enter_candidate
-from include.steps.rollout import Rollout, Wait
+from include.steps.rollout import Rollout, Wait, longest
 from include.steps.settle import settle_for_dead
 from include.steps.specs import load
 
-_MARGIN = 1800  # seconds on top of everything that a rollout may wait for
 _BUSY_LOOK = 10.0
 
 
@@ -172,22 +171,9 @@ def _acquire(rollout: Rollout, spec: RolloutSpec) -> Lease:
         rollout.id,
         rollout.run,
         now=now,
-        until=_expiry(spec, now),
+        until=now + longest(spec),
         owner_is_over=rollout.owner_is_over,
     )
-
-
-def _expiry(spec: RolloutSpec, now: datetime) -> datetime:
-    """Return a moment by which this rollout is over, whatever it waits for: 4 updates, the window and an approval."""
-    window = spec.window
-    seconds = (
-        4 * spec.deploy_timeout + window.opening + window.warm_up + 2 * window.maximum + window.lag + _MARGIN
-    )
-    if spec.promotion.guardrails is not None:
-        seconds += spec.promotion.guardrails.seconds
-    if spec.promotion.approval:
-        seconds += spec.promotion.approval_timeout
-    return now + timedelta(seconds=seconds)
 
 
 def _confirm(rollout: Rollout, baseline: Baseline) -> None:

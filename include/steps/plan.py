@@ -12,6 +12,7 @@ from scipy.stats import norm
 from include.aws import metrics
 from include.aws.clients import Clients
 from include.rollout.baseline import Baseline
+from include.rollout.capacity import warnings
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate, Severity
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
@@ -74,6 +75,7 @@ def make_plan(
         maximum=spec.window.maximum,
         gates=gates,
         refusal=_refusal(spec, rate, gates, noise),
+        warnings=warnings(spec, baseline, config(Stage.SHADOW), rate),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +15,18 @@ from include.ledger.objects import Ledger
 from include.ledger.store import Store
 from include.rollout.baseline import Baseline
 from include.rollout.errors import CloudError, FenceError, TerminalError
+from include.rollout.names import moment, timestamp
 from include.rollout.spec import RolloutSpec, recall
 from include.rollout.stage import shadow_variant
 
 _POLL = 30.0  # seconds, as AWS's own waiters; shorter where the deploy timeout is short
+
+
+_MARGIN = 1800  # seconds on top of everything that a rollout may wait for
+EXPIRES = (
+    "penumbra:expires"  # tag: until when at most the rollout needs the resource; NEVER once it was promoted
+)
+NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +91,13 @@ class Rollout:
             **self.baseline.tags,
             "penumbra:rollout": self.id,
             "penumbra:endpoint": self.baseline.endpoint,
+            EXPIRES: timestamp(self.expires),
         }
+
+    @property
+    def expires(self) -> datetime:
+        """Return the moment by which nothing that this rollout created is needed any more, unless it was promoted."""
+        return moment(self.ledger.require("baseline")["written_at"]) + longest(self.spec)
 
     @property
     def poll(self) -> float:
@@ -133,3 +147,16 @@ class Rollout:
     def headline(self, stage: str) -> Callable[[str], None]:
         """Return a voice whose lines name the rollout and the stage."""
         return lambda line: self.say(f"[{self.id} {stage}] {line}")
+
+
+def longest(spec: RolloutSpec) -> timedelta:
+    """Return how long a rollout may last, whatever it waits for: 4 updates, the window, guardrails and an approval."""
+    window, promotion = spec.window, spec.promotion
+    seconds = (
+        4 * spec.deploy_timeout + window.opening + window.warm_up + 2 * window.maximum + window.lag + _MARGIN
+    )
+    if promotion.guardrails is not None:
+        seconds += promotion.guardrails.seconds
+    if promotion.approval:
+        seconds += promotion.approval_timeout
+    return timedelta(seconds=seconds)

@@ -21,7 +21,7 @@ from include.steps.reach import reverted_key
 from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
-from include.steps.rollout import Rollout, Wait
+from include.steps.rollout import EXPIRES, NEVER, Rollout, Wait
 
 _OTHERS = "others"  # the phase of a wait for an update that is not ours
 _QUALITY_GATES = ("error_rate", "error_threshold", "latency", "latency_threshold")
@@ -181,6 +181,10 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
         and not _uses(rollout, in_use, candidate["model"])
     ) and registry.delete_model(clients, candidate["model"]):
         deleted.append(candidate["model"])
+    if end is End.PROMOTED:
+        endpoints.tag_config(clients, config_name(rollout.id, Stage.PROMOTED, baseline), {EXPIRES: NEVER})
+        if candidate and candidate["created"]:
+            registry.tag_model(clients, candidate["model"], {EXPIRES: NEVER})
     if candidate and candidate["registered"]:
         registry.judge_package(
             clients,

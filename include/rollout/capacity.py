@@ -1,0 +1,46 @@
+"""What a plan warns of: load and capacity that would make the shadow tell of itself, not of the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+from include.rollout.baseline import Baseline
+from include.rollout.spec import Mode, RolloutSpec
+
+_HEAVIER = (
+    1.25  # times production's load per instance from which on queueing is likely to be what is measured
+)
+
+
+def warnings(
+    spec: RolloutSpec, baseline: Baseline, config: Mapping[str, Any], rate: float
+) -> tuple[str, ...]:
+    """Return a sentence for each doubt about the config of the stage SHADOW at `rate` requests/s; none is a refusal."""
+    (production,), (shadow,) = config["ProductionVariants"], config["ShadowProductionVariants"]
+    found = []
+    live, beside = production["InitialInstanceCount"], shadow["InitialInstanceCount"]
+    each, copied = rate / live, rate * spec.sampling / beside
+    if rate > 0 and copied > _HEAVIER * each and shadow["InstanceType"] == production["InstanceType"]:
+        found.append(
+            f"each shadow instance would answer {copied:.1f} requests/s, {copied / each:.1f} times what each of "
+            f"production's answers, so its latency may be queueing; set candidate.instance_count to "
+            f"{ceil(live * spec.sampling)}, or sample less."
+        )
+    if shadow["InstanceType"] != production["InstanceType"]:
+        found.append(
+            f"the shadow runs on {shadow['InstanceType']} and production on {production['InstanceType']}, so a difference "
+            "in latency is the instances' as well as the model's."
+        )
+    if spec.sampling < 1 and spec.mode is Mode.CANDIDATE:
+        found.append(
+            f"the shadow gets {spec.sampling:.0%} of the requests, so it never carries the whole load before it is "
+            "promoted; sample everything, or promote with guardrails."
+        )
+    if baseline.scaling:
+        found.append(
+            f"production scales automatically and the shadow stays at {beside}; if production scales out during the "
+            "window, the two are no longer alike."
+        )
+    return tuple(found)

@@ -1,0 +1,58 @@
+"""Everything that a rollout creates says until when it may be needed; what was promoted stays for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from include.aws import endpoints
+from include.aws.clients import Clients
+from include.rollout.experiment import experiment_name
+from include.rollout.names import moment
+from include.rollout.verdict import Conclusion, End
+from include.steps.conclude import conclude
+from include.steps.settle import settle
+from tests.integration.rollouts.conftest import Drive
+
+Make = Callable[..., Drive]
+
+
+def expiries(clients: Clients, run: Drive) -> dict[str, str]:
+    """Return the expiry of every config and model of the rollout, by name."""
+    part = run.rollout.id
+    found = {
+        model["ModelName"]: model["ModelArn"]
+        for model in clients.sagemaker.list_models(NameContains=part)["Models"]
+    } | {
+        config["EndpointConfigName"]: config["EndpointConfigArn"]
+        for config in clients.sagemaker.list_endpoint_configs(NameContains=part)["EndpointConfigs"]
+    }
+    return {name: endpoints.tags(clients, arn)["penumbra:expires"] for name, arn in found.items()}
+
+
+@pytest.mark.timeout(180)
+def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
+    clients: Clients, drive: Make
+) -> None:
+    run = drive(promotion={"override": True})
+    run.begin()
+    made = expiries(clients, run)
+    assert len(made) == 2
+    lease = run.rollout.lease()
+    for said in made.values():
+        assert abs((moment(said) - lease.expires).total_seconds()) < 60
+    conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
+    run.watch()
+    assert run.finish() is End.PROMOTED
+    assert list(expiries(clients, run).values()) == ["never", "never"]
+
+
+@pytest.mark.timeout(180)
+def test_a_managed_test_expires_too(clients: Clients, drive: Make) -> None:
+    run = drive(strategy="managed")
+    run.begin()
+    name = experiment_name(run.rollout.id, run.rollout.baseline)
+    arn = clients.sagemaker.describe_inference_experiment(Name=name)["Arn"]
+    assert moment(endpoints.tags(clients, arn)["penumbra:expires"]) > run.rollout.now()
+    run.step(settle)

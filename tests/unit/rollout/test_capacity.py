@@ -1,0 +1,68 @@
+"""What a plan warns of before anything is spent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.rollout.baseline import Baseline
+from include.rollout.capacity import warnings
+from include.rollout.spec import merge, parse
+from include.rollout.stage import Stage, endpoint_config
+
+
+def warned(rate: float = 40.0, live: int = 4, scaling: tuple[Any, ...] = (), **changes: Any) -> list[str]:
+    base = {
+        "endpoint": {"name": "e"},
+        "side_effect_free": True,
+        "candidate": {"environment": {"A": "1"}, "instance_count": 4},
+    }
+    spec = parse(merge(base, changes), "a spec")
+    variant = {
+        "VariantName": "blue",
+        "ModelName": "old",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+        "InitialVariantWeight": 1.0,
+    }
+    baseline = Baseline(
+        endpoint="e",
+        endpoint_arn="arn",
+        variant="blue",
+        config_name="e-config",
+        config={"EndpointConfigName": "e-config", "ProductionVariants": [variant]},
+        instance_count=live,
+        weight=1.0,
+        model_name="old",
+        model={},
+        container={},
+        scaling=scaling,
+    )
+    config = endpoint_config(
+        spec, baseline, rollout="a" * 12, stage=Stage.SHADOW, candidate_model="new", live_count=live
+    )
+    return list(warnings(spec, baseline, config, rate))
+
+
+def test_a_shadow_like_production_gives_no_doubt() -> None:
+    assert warned() == []
+
+
+def test_a_shadow_with_more_load_an_instance_is_told_with_the_count_that_would_do() -> None:
+    (found,) = warned(candidate={"instance_count": 1})
+    assert "40.0 requests/s, 4.0 times" in found
+    assert "set candidate.instance_count to 4" in found
+    (heavy, part) = warned(sampling=0.5, candidate={"instance_count": 1})
+    assert "set candidate.instance_count to 2" in heavy
+    assert "50% of the requests" in part
+
+
+def test_a_share_other_instances_and_scaling_are_told() -> None:
+    assert "never carries the whole load" in warned(sampling=0.25)[0]
+    assert (
+        "ml.c5.large and production on ml.m5.large" in warned(candidate={"instance_type": "ml.c5.large"})[0]
+    )
+    assert "scales automatically" in warned(scaling=({"MinCapacity": 1},))[0]
+
+
+def test_without_traffic_nothing_is_said_of_load() -> None:
+    assert warned(rate=0.0, candidate={"instance_count": 1}) == []
