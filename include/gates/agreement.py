@@ -142,10 +142,12 @@ def problems_of(pairs: Pairs, table: Table, most: float) -> list[str]:
                 f"{count(records.malformed)} of {count(records.read)} records of {variant} are malformed"
             )
         inside = _inside(records)
-        invocations = float(np.nansum(table.column(variant, INVOCATIONS)))
-        if invocations > 0 and inside < (1 - most) * invocations:
+        answered = float(np.nansum(table.column(variant, INVOCATIONS)))
+        for failed in ("Invocation4XXErrors", "Invocation5XXErrors"):  # nothing says that these are captured
+            answered -= float(np.nansum(table.errors(variant, failed)))
+        if answered > 0 and inside < (1 - most) * answered:
             problems.append(
-                f"captures hold {count(inside)} of the {count(invocations)} requests that {variant} answered"
+                f"captures hold {count(inside)} of the {count(answered)} requests that {variant} answered"
             )
     captured = _inside(pairs.production)
     expected = table.sampling * captured
@@ -155,10 +157,10 @@ def problems_of(pairs: Pairs, table: Table, most: float) -> list[str]:
             f"{count(pairs.production.matched)} of production's {count(captured)} requests have a partner where "
             f"{percent(table.sampling)} are copied{_named(pairs)}"
         )
-    answered = _inside(pairs.shadow)
-    if answered and pairs.shadow.matched < (1 - most) * answered:
+    copies = _inside(pairs.shadow)
+    if copies and pairs.shadow.matched < (1 - most) * copies:
         problems.append(
-            f"{count(pairs.shadow.matched)} of the shadow's {count(answered)} answers have a partner{_named(pairs)}"
+            f"{count(pairs.shadow.matched)} of the shadow's {count(copies)} answers have a partner{_named(pairs)}"
         )
     if pairs.unreadable > most * pairs.production.matched:
         problems.append(

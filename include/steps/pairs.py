@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from include.rollout.errors import EvidenceError
-from include.rollout.evidence import Evidence
+from include.rollout.evidence import Evidence, Period
 from include.rollout.pairs import Pairs
 from include.rollout.window import Window
 from include.steps.rollout import Rollout
@@ -20,6 +20,7 @@ _CHEAP = 64 << 20  # bytes of captures that a look may read; beyond, agreement w
 # Of a window so far that a look may list: every hour of it is a request to S3 for each variant.
 _LONGEST = timedelta(hours=6)
 _COMPLETE = 0.99  # of the requests that CloudWatch counted
+_FAILED = ("Invocation4XXErrors", "Invocation5XXErrors")
 _EVERY = 10.0  # seconds between looks for captures that are not there yet
 
 
@@ -70,6 +71,14 @@ def gather(
             f"captures hold {captured[0]} and {captured[1]} of {counted[0]:.0f} and {counted[1]:.0f} requests; waiting"
         )
         sleep(_EVERY)
+
+
+def _answered(rows: Sequence[Period]) -> float:
+    """Count the requests that were answered; nothing says that SageMaker captures those that failed."""
+    return sum(
+        max(0.0, (row.invocations or 0.0) - sum(row.errors.get(metric, 0.0) for metric in _FAILED))
+        for row in rows
+    )
 
 
 def _collect(rollout: Rollout, window: Window, until: datetime) -> Pairs:

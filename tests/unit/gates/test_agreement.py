@@ -1,6 +1,7 @@
 """Agreement passes on evidence, fails on evidence, and is silent about everything else."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,16 @@ def test_captures_that_are_not_delivered_yet_are_missed_by_cloudwatch_s_count():
     finding = found(counted([0], [9000]), invocations=10_000)
     assert finding.outcome is Outcome.INCONCLUSIVE
     assert "captures hold 9,000 of the 10,000 requests" in finding.reason
+
+
+def test_requests_that_failed_need_not_be_captured():
+    """Callers that send what no model takes are refused by both variants; captures may leave them out."""
+    pairs = counted([0], [9000])
+    table = table_of(pairs, invocations=10_000)
+    assert agreement(GATE, table, Reading(number=1)).outcome is Outcome.INCONCLUSIVE
+    refused = {f"{v}_error_Invocation4XXErrors": np.array([1000.0]) for v in ("production", "shadow")}
+    told = replace(table, columns={**table.columns, **refused})
+    assert agreement(GATE, told, Reading(number=1)).outcome is Outcome.PASS
 
 
 def test_a_sample_has_the_partners_that_were_copied():
