@@ -57,12 +57,13 @@ def test_a_harmless_slowdown_is_not_rolled_back_and_mostly_promoted():
     assert found.finally_promoted >= 0.6
 
 
-@pytest.mark.parametrize(("change", "calibrations"), [({}, 0), ({}, 3), (HARSH, 3)])
-def test_a_slowdown_at_the_margin_is_hardly_ever_promoted(change, calibrations):
+@pytest.mark.parametrize(("change", "calibrations", "runs"), [({}, 0, 600), ({}, 3, 200), (HARSH, 3, 200)])
+def test_a_slowdown_at_the_margin_is_promoted_no_oftener_than_alpha(change, calibrations, runs):
+    """All readings together make an error of 5 %; two standard errors of the share are allowed above it."""
     world = replace(WARM, ratio=1.10, **change)
-    found = share(world, seed=103, runs=200, length=LENGTH, calibrations=calibrations)
+    found = share(world, seed=103, runs=runs, length=LENGTH, calibrations=calibrations)
     print(found)
-    assert found.finally_promoted <= 0.08
+    assert found.finally_promoted <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
 
 
 @pytest.mark.parametrize(
