@@ -7,10 +7,10 @@ PY := .venv/bin/python
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test soak demo up down traffic screenshots
+.PHONY: help setup lock lock-clients check test test-clients soak demo up down traffic screenshots
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Create .venv and install requirements.lock into it (quick when nothing changed)
 	@PYTHON="$(PYTHON)" sh quickstart/install.sh
@@ -19,6 +19,14 @@ lock: ## Compile requirements.lock, with hashes, from requirements.txt
 	@PYTHON="$(PYTHON)" sh quickstart/install.sh tools
 	.tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" requirements.txt -o requirements.lock
+
+lock-clients: ## Compile the locks of the clients that `make test-clients` runs, with hashes
+	@PYTHON="$(PYTHON)" sh quickstart/install.sh tools
+	for client in awscli sagemaker sagemaker-core; do \
+		.tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+			--custom-compile-command "make lock-clients" tests/clients/$$client/requirements.in \
+			-o tests/clients/$$client/requirements.lock || exit 1; \
+	done
 
 check: setup ## Lint, formatting, types, import contracts, architecture tests
 	.venv/bin/ruff check .
@@ -29,6 +37,9 @@ check: setup ## Lint, formatting, types, import contracts, architecture tests
 
 test: setup ## Run every test (the full matrices are in `make soak`)
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-clients: setup ## Run unmodified AWS clients against the local SageMaker, each from its own lock
+	$(PY) -m tests.clients.run
 
 soak: setup ## Run every test with the full matrices; takes hours
 	$(PY) -m pytest --soak $(PYTEST_ARGS)

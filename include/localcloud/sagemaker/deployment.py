@@ -93,6 +93,8 @@ def fleet_plan(
         capture=_capture_plan(config.get("DataCaptureConfig")),
         # without enhanced metrics the frequency is for utilization only; invocation metrics stay at 60 s
         metrics_frequency=frequency if metrics.get("EnableEnhancedMetrics") else _DEFAULT_FREQUENCY,
+        utilisation_frequency=frequency,
+        enhanced_metrics=bool(metrics.get("EnableEnhancedMetrics")),
     )
 
 
