@@ -11,6 +11,7 @@ from include.ledger.objects import Kind
 from include.rollout.evidence import Evidence
 from include.rollout.gate import GatePolicy
 from include.rollout.names import moment
+from include.rollout.pairs import Pairs
 from include.stats.calibration import PRIOR, Calibration, Noise, pooled
 from include.steps.rollout import Rollout
 
@@ -54,7 +55,7 @@ def learn(rollout: Rollout) -> Calibration | None:
         if not readings:
             return None
         evidence = Evidence.from_document(rollout.ledger.require(readings[-1]))
-        flips, pairs = (evidence.pairs.all.flips, evidence.pairs.all.n) if evidence.pairs else (0, 0)
+        flips, pairs = _flips(evidence.pairs)
         calibration = calibration_of(evidence, rollout_id=rollout.id, flips=flips, pairs=pairs)
         if calibration is None:
             return None
@@ -63,6 +64,13 @@ def learn(rollout: Rollout) -> Calibration | None:
         rollout.id, known["calibration"], at=moment(known["written_at"])
     )
     return Calibration.from_document(known["calibration"])
+
+
+def _flips(pairs: Pairs | None) -> tuple[int, int]:
+    """Return how many of how many pairs flipped, counting inputs that were sent again and again as few."""
+    if pairs is None:
+        return 0, 0
+    return round(pairs.all.flips / pairs.repetition), round(pairs.all.n / pairs.repetition)
 
 
 def _calibrations(rollout: Rollout, endpoint: str) -> Calibrations:
