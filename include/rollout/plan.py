@@ -30,6 +30,7 @@ class Plan:
     gates: tuple[GatePlan, ...]
     refusal: str | None
     warnings: tuple[str, ...] = ()
+    cost: str = ""
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form."""
@@ -46,6 +47,8 @@ class Plan:
         lines.append(f"  traffic: {self.traffic}")
         lines.append(f"  window: {self.window} s, at most {self.maximum} s after one extension")
         lines += [f"    {gate.gate}: {gate.sentence}" for gate in self.gates]
+        if self.cost:
+            lines.append(f"  cost: {self.cost}")
         lines += [f"  WARNING: {warning}" for warning in self.warnings]
         lines.append(f"  REFUSED: {self.refusal}" if self.refusal else "  this window can decide")
         return lines

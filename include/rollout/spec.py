@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from include.rollout.budget import BudgetSection
 from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy, LatencyGate
@@ -187,6 +188,9 @@ class RolloutSpec(_Section):
     window: WindowSection = Field(default_factory=WindowSection)
     gates: GatePolicy = Field(default_factory=GatePolicy)
     promotion: PromotionSection = Field(default_factory=PromotionSection)
+    budget: BudgetSection | None = Field(
+        default=None, description="left out: the shadow may cost what the window takes"
+    )
     refresh: RefreshSection | None = Field(
         default=None, description="left out: the rollout is only started by a person"
     )
@@ -371,6 +375,7 @@ _MENDED: Mapping[tuple[str, ...], Any] = {
     ("replay", "rate"): 1.0,
     ("replay", "redaction", "rules"): [{"action": "drop", "column": 0}, {"action": "drop", "path": "$.x"}],
     ("refresh", "schedule"): "@daily",
+    ("budget", "limit"): 1.0,
 }
 
 

@@ -64,7 +64,7 @@ def rejudge(record: Record, policy: GatePolicy | None = None) -> Rejudged | None
     if evidence is None:
         return None
     read = Evidence.from_document(evidence)
-    cut_short = reading["closed"] in (Closed.ABORT, Closed.CONCLUDED)
+    cut_short = Closed(reading["closed"]).is_early
     noise = record.get(Kind.NOISE)
     judgement = judge(
         read,

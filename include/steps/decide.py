@@ -10,7 +10,7 @@ from include.rollout.spec import Mode
 from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.stats.calibration import LEAST_PERIODS, pooled
 from include.steps.noise import learn
-from include.steps.observe import concluded
+from include.steps.observe import Closed, concluded
 from include.steps.rollout import Rollout
 
 _GATES = "the gates"
@@ -24,7 +24,10 @@ def decide(rollout: Rollout) -> Action:
     rollout.refuse_if_over()
     verdict = rollout.ledger.require(Kind.VERDICT)
     said = Verdict(verdict["verdict"])
-    action, end, who, why = _weigh(rollout, said, str(verdict["reason"]))
+    reason = str(verdict["reason"])
+    if verdict["closed"] == Closed.BUDGET:
+        reason = f"the budget was spent before the window's end: {reason}"
+    action, end, who, why = _weigh(rollout, said, reason)
     acted = action
     if rollout.spec.mode is Mode.DRY_RUN:
         acted, end = Action.ROLL_BACK, End.DRY_RUN

@@ -49,7 +49,7 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
             evidence,
             policy_of(rollout),
             reading=reading,
-            aborting=closed in (Closed.ABORT, Closed.CONCLUDED),
+            aborting=closed.is_early,
             noise=noise_of(rollout),
         )
         rollout.write(f"{Kind.VALIDATION}/{reading}", {"result": judgement.validation})
@@ -117,7 +117,7 @@ def _evidence(rollout: Rollout, window: Window, closed: Closed, sleep: Callable[
     """Read the window until two readings in a row agree; what never settles is marked as not stable."""
     until = window.begin if closed is Closed.NO_TRAFFIC else _until(rollout, window)
     found = read(rollout, window, until, whole=True)
-    if closed in (Closed.ABORT, Closed.CONCLUDED) or until <= window.begin:
+    if closed.is_early or until <= window.begin:
         return found
     for _ in range(_READS):
         sleep(min(5.0, max(1.0, window.period / 10)))

@@ -19,6 +19,7 @@ from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Conclusion
 from include.rollout.window import Window, floor_to
+from include.steps.budget import overspent
 from include.steps.experiment import is_managed, known_configs, notice_stop
 from include.steps.noise import noise_of, policy_of
 from include.steps.pairs import glimpse
@@ -34,6 +35,12 @@ class Closed(StrEnum):
     END = "end"  # the window's last period was read
     NO_TRAFFIC = "no_traffic"  # it never opened
     CONCLUDED = "concluded"  # a person asked for it
+    BUDGET = "budget"  # the shadow has cost all it may
+
+    @property
+    def is_early(self) -> bool:
+        """Say whether the window was cut short, so that its planned length was not seen."""
+        return self in (Closed.ABORT, Closed.CONCLUDED, Closed.BUDGET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,11 @@ def observe(rollout: Rollout) -> Progress:
             _never_opened(rollout, now, Closed.CONCLUDED)
         line = f"{asked['who']} asked to {asked['action']}: {asked['why']}"
         return Progress(lines=(line,), again_in=0, closed=Closed.CONCLUDED)
+    over = overspent(rollout, now)
+    if over is not None:
+        if opened is None:
+            _never_opened(rollout, now, Closed.BUDGET)
+        return Progress(lines=(over,), again_in=0, closed=Closed.BUDGET)
     if opened is None:
         return _open(rollout, now)
     window = window_of(

@@ -27,6 +27,7 @@ from include.stats.planning import (
     latency_periods,
     periods_to_pass,
 )
+from include.steps import budget
 
 _POWER = 0.8
 _READINGS = 2  # fixed-sample gates are read at most twice, at alpha/2 each
@@ -74,8 +75,9 @@ def make_plan(
         window=spec.window.length,
         maximum=spec.window.maximum,
         gates=gates,
-        refusal=_refusal(spec, rate, gates, noise),
+        refusal=_refusal(spec, rate, gates, noise) or budget.refusal(spec, baseline),
         warnings=warnings(spec, baseline, config(Stage.SHADOW), rate),
+        cost=budget.planned_cost(spec, baseline),
     )
 
 

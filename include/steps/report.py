@@ -24,6 +24,7 @@ _PARTS = (
     Kind.RESTORE,
     Kind.FOREIGN,
     Kind.CLEANUP,
+    Kind.COST,
     Kind.OUTCOME,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from include.aws import endpoints
 from include.ledger.lease import Lease
+from include.ledger.objects import deployment_key
 from include.rollout.stage import Stage
 from include.steps.experiment import stop
 from include.steps.reach import reach
@@ -26,6 +27,7 @@ def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | 
     if live is not None and live.weight != baseline.weight:
         rollout.leases.check(lease)
         endpoints.set_weight(rollout.clients, baseline.endpoint, baseline.variant, baseline.weight)
+    rollout.write(deployment_key(Stage.BASELINE.value.lower()), {"config": baseline.config_name})
     rollout.headline("BASELINE")(
         f"endpoint {baseline.endpoint} serves {baseline.config_name}, as before the rollout"
     )

@@ -15,6 +15,7 @@ from include.rollout.gate import Outcome
 from include.rollout.guardrail import alarm_names
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action, End
+from include.steps.budget import note_cost
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
 from include.steps.reach import reverted_key
@@ -68,6 +69,7 @@ def settle(rollout: Rollout, wait: Wait | None = None) -> Wait | End:
         rollout.write(Kind.FOREIGN, {"reason": str(error)})
         end = End.FOREIGN_CHANGE
     _clean_up(rollout, end, lease)
+    note_cost(rollout)
     rollout.write(Kind.OUTCOME, {"end": end.value, "reason": _reason(rollout, end)})
     return _finish(rollout, end)
 

@@ -135,7 +135,7 @@ def test_no_document_raises_anything_but_a_spec_error(part: Any, section: str) -
 
 def test_a_stored_spec_of_a_newer_version_is_still_read() -> None:
     stored = parse(GOOD, "good.yaml").model_dump(mode="json")
-    newer = merge(stored, {"budget": {"dollars": 5}, "window": {"diurnal": True}})
+    newer = merge(stored, {"labels": {"delay": 5}, "window": {"diurnal": True}})
     with pytest.raises(SpecError):
         parse(newer, "a file")
     assert recall(newer, "the stored spec") == parse(GOOD, "good.yaml")
