@@ -112,7 +112,8 @@ def difference_upper(shadow: Counts, production: Counts, *, alpha: float, phi: f
     def excess(difference: float) -> float:
         return _lopsided(shadow, production, difference, phi) + z
 
-    low, high = observed, 1 - 1e-9
+    # A difference of -1 or 1 leaves no rates to choose from: the line of equal differences misses the unit square.
+    low, high = max(observed, -1 + 1e-9), 1 - 1e-9
     if observed >= high or excess(high) > 0:
         return 1.0
     return float(brentq(excess, low, high, xtol=1e-12, rtol=1e-12))

@@ -72,7 +72,9 @@ class Gateway:
 
     def read_sources(self, objects: ObjectReader) -> None:
         """From now on fetch from here the scripts that a container's environment names by an S3 URL."""
-        shutil.rmtree(self._workdir / "sources", ignore_errors=True)  # a fleet that comes back fetches them anew
+        shutil.rmtree(
+            self._workdir / "sources", ignore_errors=True
+        )  # a fleet that comes back fetches them anew
         self._sources = Sources(objects, self._workdir / "sources")
 
     async def prepare(self, plan: FleetPlan) -> Fleet:

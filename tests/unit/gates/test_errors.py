@@ -95,3 +95,14 @@ def test_without_common_periods_there_is_no_data(measured, gate):
     rule = error_rate if gate is GATE else error_threshold
     table = Table.of(measured([600, None], [None, 300]))
     assert rule(gate, table, FIRST).outcome is Outcome.NO_DATA
+
+
+@pytest.mark.parametrize("requests", [2, 600])
+def test_a_shadow_that_fails_every_request_is_contradicted_and_has_limits(measured, requests):
+    table = Table.of(measured([requests] * 8, [requests] * 8, shadow_errors=[requests] * 8))
+    assert error_rate_curve(GATE, table)[-1] > 4.6
+    contradicted = Reading(number=0, contradictions={GATE.name: Contradiction(log_e=9.0, bar=4.6, periods=2)})
+    finding = error_rate(GATE, table, contradicted)
+    assert finding.outcome is Outcome.FAIL
+    assert finding.low > 0
+    assert finding.high == 1

@@ -25,11 +25,21 @@ def test_flips_of_all_calibrations_are_summed():
 
 
 def test_what_a_spec_states_itself_stands():
-    policy = GatePolicy(rules=(CompletenessGate(), AgreementGate(noise_flips=1, noise_pairs=10),))
+    policy = GatePolicy(
+        rules=(
+            CompletenessGate(),
+            AgreementGate(noise_flips=1, noise_pairs=10),
+        )
+    )
     assert informed(policy, [calibration(3, 1000)]) == policy
 
 
 def test_without_paired_calibrations_nothing_changes():
-    policy = GatePolicy(rules=(CompletenessGate(), AgreementGate(),))
+    policy = GatePolicy(
+        rules=(
+            CompletenessGate(),
+            AgreementGate(),
+        )
+    )
     assert informed(policy, [calibration(0, 0)]) is policy
     assert informed(policy, []) is policy

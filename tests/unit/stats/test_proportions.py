@@ -212,3 +212,10 @@ def test_few_periods_or_few_errors_narrow_nothing():
     assert (design_effects(errors_by_period(rng, 50, periods=8, rate=0.01)) == 1).all()
     assert (design_effects(errors_by_period(rng, 50, rate=0.0001)) >= 1).all()
     assert (design_effects(tuple(np.zeros((1, 30)) + v for v in (0.0, 9.0, 0.0, 9.0))) == 1).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 50, 10_000_000])
+def test_one_variant_that_fails_always_beside_one_that_never_does_has_limits(n):
+    never, always = Counts(errors=0, requests=n), Counts(errors=n, requests=n)
+    assert difference_upper(always, never, alpha=0.05) == 1
+    assert -1 <= difference_upper(never, always, alpha=0.05) < 0.5
