@@ -26,7 +26,8 @@ _PLACE = re.compile(r"<!-- table: ([a-z_]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 # Fields whose name and type say it all have no description in the spec; a page for people says it anyway.
 _WORDS = {
-    "strategy": "how the shadow is put on the endpoint; `self_service`: by endpoint configs of our own",
+    "strategy": "how the shadow is put on the endpoint; `self_service`: by endpoint configs of our own; `managed`: by "
+    "SageMaker's own shadow test",
     "mode": "`candidate` judges and acts; `dry_run` judges, records what it would have done, and restores; `aa` shadows "
     "production with itself, to measure the noise",
     "capture.destination": "where SageMaker files what it captures",
