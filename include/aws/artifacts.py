@@ -1,4 +1,4 @@
-"""Model artefacts and replay sources: on disk or in S3."""
+"""Model artefacts: on disk or in S3."""
 
 from __future__ import annotations
 
@@ -53,20 +53,6 @@ def ensure_uploaded(clients: Clients, artifact: str, destination: str) -> str:
     with calling(f"Uploading {artifact} to {uri}"):
         clients.s3.upload_file(artifact, bucket, key)
     return uri
-
-
-def read(clients: Clients, source: str) -> bytes:
-    """Return the bytes of a local file or an S3 object."""
-    if not source.startswith("s3://"):
-        path = Path(source)
-        if not path.is_file():
-            raise RefusedError(
-                f"{source} is not a file on the worker; give its path from the project's folder or an s3:// URI."
-            )
-        return path.read_bytes()
-    bucket, key = split(source)
-    with calling(f"Reading {source}"):
-        return bytes(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def newest(clients: Clients, place: str) -> list[Artifact]:

@@ -17,6 +17,9 @@ from include.rollout.errors import CloudError, LedgerError, RolloutError
 log = logging.getLogger("penumbra")
 
 _PATIENCE = 900.0  # seconds during which an AWS that does not answer is asked again
+# Airflow (3.3.2) takes a task that runs again before the process that paused it was reaped for one that was killed,
+# and fails it; on a busy machine reaping took two seconds. So no trigger fires sooner than this.
+_REAPED = 3.0
 
 
 class WaitTrigger(BaseTrigger):
@@ -46,6 +49,7 @@ class WaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every `every` seconds."""
+        await asyncio.sleep(max(0.0, _REAPED - self.every))
         while True:
             await asyncio.sleep(self.every)
             if not self.endpoint or time.time() >= self.until or await asyncio.to_thread(self._is_quiet):
@@ -96,6 +100,7 @@ class WindowTrigger(BaseTrigger):
         rollout = None
         failing_since: float | None = None
         said: tuple[str, ...] = ()
+        await asyncio.sleep(_REAPED)
         while True:
             try:
                 if rollout is None:

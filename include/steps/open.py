@@ -20,6 +20,7 @@ from include.steps.endpoint import read_baseline
 from include.steps.noise import fix_noise, known_noise
 from include.steps.plan import make_plan
 from include.steps.refresh import enter_candidate
+from include.steps.replay import locate_source
 from include.steps.rollout import Rollout, Wait, longest
 from include.steps.settle import settle_for_dead
 from include.steps.specs import load
@@ -153,7 +154,7 @@ def _prepare(rollout: Rollout, spec: RolloutSpec) -> Baseline:
     if spec.candidate.artifact is not None:
         artifacts.locate(rollout.clients, spec.candidate.artifact)
     if spec.replay is not None:
-        artifacts.locate(rollout.clients, spec.replay.source)
+        locate_source(rollout.clients, spec.replay)
     noise = Noise(**known_noise(rollout, baseline.endpoint)["noise"])
     plan = make_plan(rollout.clients, spec, baseline, rollout.id, noise=noise)
     rollout.write(Kind.PLAN, plan.to_document())

@@ -49,6 +49,8 @@ def make_plan(
     """
     live, error_rate = _live(clients, spec, baseline)
     replayed = spec.replay.rate if spec.replay else 0.0
+    if spec.replay is not None and spec.replay.top_up:
+        replayed = max(0.0, replayed - live)  # it sends only what live traffic lacks
     rate = live + replayed
     candidate = (
         resource_name(rollout, "candidate", baseline.endpoint) if changes_model(spec) else baseline.model_name

@@ -1,5 +1,7 @@
 """A promotion that a person must approve, asked for and answered in Airflow's Required Actions."""
 
+import time
+
 import pytest
 
 from tests.airflow.rollouts import DAG, Stage
@@ -26,6 +28,9 @@ def answered(api, local_cloud, layout):
         api.wait(lambda run=run: api.required_actions(DAG, run.run_id), timeout=180, what=run.states)
         (run.action,) = api.required_actions(DAG, run.run_id)
         run.while_asked = run.serving
+        time.sleep(
+            5
+        )  # nobody reads and answers faster, and Airflow loses a task that goes on before it was reaped
         api.respond(DAG, run.run_id, "approve", options, why="said the test")
     for run in runs.values():
         run.colour = run.wait()
