@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import obstore
@@ -22,22 +22,15 @@ from obstore.exceptions import PermissionDeniedError as DeniedError
 from obstore.exceptions import UnauthenticatedError as UnsignedError
 from obstore.store import LocalStore, S3Store
 
+from include.ledger.bucket import bucket_store
 from include.ledger.canonical import canonical
 from include.rollout.errors import ConflictError, LedgerError
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential
 
 _JSON = "application/json"
 _READERS = 16  # concurrent GETs of `get_many`: S3 answers in tens of milliseconds, whatever the size
 _ATTEMPTS = 6  # of a conditional write whose outcome is unknown; obstore has retried each on its own already
 _PAUSE = 0.05  # seconds before the second attempt, doubled each time
 _runtime: dict[str, int] = {}  # the process in which obstore's threads live
-_RETRIES: RetryConfig = {
-    "max_retries": 6,
-    "retry_timeout": timedelta(seconds=60),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,37 +249,7 @@ def _bucket(location: str, access: StoreAccess) -> S3Store:
     bucket, _, prefix = location.removeprefix("s3://").strip("/").partition("/")
     if not bucket:
         raise LedgerError(f"The location {location!r} names no bucket; write s3://bucket/prefix.")
-    config: S3Config = {"conditional_put": "etag"}
-    options: ClientConfig = {"timeout": timedelta(seconds=30), "connect_timeout": timedelta(seconds=5)}
-    if access.region is not None:
-        config["region"] = access.region
-    if access.endpoint_url is not None:
-        config["endpoint"] = access.endpoint_url.rstrip("/")
-        config["virtual_hosted_style_request"] = False
-        options["allow_http"] = access.endpoint_url.startswith("http://")
-    credentials = access.credentials
-    if credentials is None:
-        return S3Store(
-            bucket, prefix=prefix or None, config=config, client_options=options, retry_config=_RETRIES
-        )
-
-    def provide() -> S3Credential:
-        now = credentials()
-        return {
-            "access_key_id": now.access_key,
-            "secret_access_key": now.secret_key,
-            "token": now.token,
-            "expires_at": now.expiry,
-        }
-
-    return S3Store(
-        bucket,
-        prefix=prefix or None,
-        config=config,
-        client_options=options,
-        retry_config=_RETRIES,
-        credential_provider=provide,
-    )
+    return bucket_store(bucket, access, prefix=prefix)
 
 
 @contextmanager

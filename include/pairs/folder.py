@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, S3Store
+from obstore.store import ObjectStore
 
+from include.ledger.bucket import bucket_store
 from include.ledger.store import StoreAccess
 from include.rollout.errors import EvidenceError
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import ClientConfig, S3Config, S3Credential
 
 _PIECE = 4 << 20  # bytes read at a time
 _AHEAD = 3  # pieces read before they are asked for
+_TIMEOUT = timedelta(seconds=60)  # of one request: captures are large
 _NEIGHBOUR = timedelta(hours=1)  # a capture may be filed under the hour next to its own
 
 
@@ -51,7 +52,7 @@ class Folder:
         """Return the folder of a variant below a capture destination (s3://bucket/prefix, with or without a slash)."""
         bucket, _, prefix = destination.removeprefix("s3://").partition("/")
         path = "/".join(part for part in (prefix.strip("/"), endpoint, variant) if part)
-        return cls(store=_bucket(bucket, access), prefix=path, name=f"s3://{bucket}")
+        return cls(store=bucket_store(bucket, access, timeout=_TIMEOUT), prefix=path, name=f"s3://{bucket}")
 
     def __str__(self) -> str:
         return f"{self.name or 'the store'}/{self.prefix}"
@@ -121,31 +122,6 @@ def _next(waiting: deque[Future[memoryview]], more: Iterator[Future[memoryview]]
     piece = waiting.popleft().result()
     waiting.extend(islice(more, 1))
     return piece
-
-
-def _bucket(bucket: str, access: StoreAccess) -> S3Store:
-    config: S3Config = {}
-    options: ClientConfig = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5)}
-    if access.region is not None:
-        config["region"] = access.region
-    if access.endpoint_url is not None:
-        config["endpoint"] = access.endpoint_url.rstrip("/")
-        config["virtual_hosted_style_request"] = False
-        options["allow_http"] = access.endpoint_url.startswith("http://")
-    credentials = access.credentials
-    if credentials is None:
-        return S3Store(bucket, config=config, client_options=options)
-
-    def provide() -> S3Credential:
-        now = credentials()
-        return {
-            "access_key_id": now.access_key,
-            "secret_access_key": now.secret_key,
-            "token": now.token,
-            "expires_at": now.expiry,
-        }
-
-    return S3Store(bucket, config=config, client_options=options, credential_provider=provide)
 
 
 def _first_line(error: BaseException) -> str:

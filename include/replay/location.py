@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from obstore.store import S3Store
-
+from include.ledger.bucket import bucket_store
 from include.ledger.store import StoreAccess
 from include.replay.reading import Objects, Place
 from include.rollout.errors import ReplayError
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, S3Config, S3Credential
+_TIMEOUT = timedelta(seconds=60)  # of one request: a source's objects are large
 
 
 def located(location: str, access: StoreAccess) -> Place:
@@ -31,29 +28,4 @@ def located(location: str, access: StoreAccess) -> Place:
     if not bucket:
         msg = f"the source {location!r} names no bucket; write s3://bucket/key"
         raise ReplayError(msg)
-    return Objects(store=_bucket(bucket, access), prefix=key, name=f"s3://{bucket}")
-
-
-def _bucket(bucket: str, access: StoreAccess) -> S3Store:
-    config: S3Config = {}
-    options: ClientConfig = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5)}
-    if access.region is not None:
-        config["region"] = access.region
-    if access.endpoint_url is not None:
-        config["endpoint"] = access.endpoint_url.rstrip("/")
-        config["virtual_hosted_style_request"] = False
-        options["allow_http"] = access.endpoint_url.startswith("http://")
-    credentials = access.credentials
-    if credentials is None:
-        return S3Store(bucket, config=config, client_options=options)
-
-    def provide() -> S3Credential:
-        now = credentials()
-        return {
-            "access_key_id": now.access_key,
-            "secret_access_key": now.secret_key,
-            "token": now.token,
-            "expires_at": now.expiry,
-        }
-
-    return S3Store(bucket, config=config, client_options=options, credential_provider=provide)
+    return Objects(store=bucket_store(bucket, access, timeout=_TIMEOUT), prefix=key, name=f"s3://{bucket}")
