@@ -67,7 +67,7 @@ def stage(api, local_cloud, layout):
 
 def test_a_wrong_value_is_refused_before_anything_happens_naming_the_field(api):
     with pytest.raises(ApiError, match="sampling") as refused:
-        api.trigger(DAG, {"sampling": 2})
+        api.trigger(DAG, {"spec": "churn_healthy", "sampling": 2})
     assert refused.value.status == 400
 
 
