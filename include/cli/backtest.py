@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from include.cli.access import aws_arguments, ledger_arguments, store_of
+from include.cli.terminal import terminal
 from include.ledger.reader import Reader
 from include.rollout.errors import MissingError
 from include.rollout.spec import parse
@@ -71,7 +72,7 @@ def _show(found: list[Rejudged], *, judged: int, asked: int, own: bool) -> None:
             each.gate,
             each.reason + (" (the window was cut short)" if each.cut_short and each.changed else ""),
         )
-    console = Console()
+    console = terminal()
     console.print(table)
     changed = sum(each.changed for each in found)
     same = sum(each.same_evidence and each.same_findings for each in found)
@@ -80,5 +81,4 @@ def _show(found: list[Rejudged], *, judged: int, asked: int, own: bool) -> None:
         f"{same} of {judged} gave the same findings again{skipped}."
         if own
         else f"{changed} of {judged} would have had another verdict{skipped}.",
-        highlight=False,
     )

@@ -6,10 +6,10 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from include.cli.access import aws_arguments, ledger_arguments, store_of
+from include.cli.terminal import terminal
 from include.ledger.objects import Kind
 from include.ledger.reader import Reader
 from include.rollout.errors import MissingError
@@ -48,5 +48,5 @@ def run(chosen: argparse.Namespace) -> int:
             str(outcome.get("end", "running")),
             str(outcome.get("reason", "")),
         )
-    Console().print(table)
+    terminal().print(table)
     return 0
