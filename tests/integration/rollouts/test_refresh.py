@@ -264,7 +264,11 @@ def test_a_local_folder_gives_the_file_written_last(stage: Stage, tmp_path: Path
             CloudError,
             "Listing the packages of no-such",
         ),
-        ({"refresh": None}, RefusedError, "no refresh section"),
+        (
+            {"refresh": None, "candidate": {"artifact": "s3://bucket/model.tar.gz"}},
+            RefusedError,
+            "no refresh section",
+        ),
     ],
     ids=["endpoint", "bucket", "folder", "group", "no refresh"],
 )
