@@ -145,7 +145,7 @@ def abreast(
     failed = [f for f in findings if f.kind == "latency" and f.outcome is Outcome.FAIL and f.binds]
     if not failed:
         return tuple(findings)
-    told = {f.gate for f in failed}
+    contradicted, first = {f.gate for f in failed}, failed[0].gate
     company: dict[str, dict[str, Any]] = {}
     sentences = []
     for gate in gates:
@@ -166,16 +166,15 @@ def abreast(
             "limit": 1 + gate.margin,
             "mean_ms": {v: value / 1000 for v, value in means.items()},
         }
-        if gate.name not in told:
+        if gate.name != first:
             sentences.append(_compared(gate, means, limits.ratio, limits))
-    first = failed[0].gate
     return tuple(
         replace(
             finding,
             reason="; ".join([finding.reason, *(sentences if finding.gate == first else ())]),
             details={**finding.details, "quantiles": company, "quantiles_interval": AT_ANY_LOOK},
         )
-        if finding.gate in told
+        if finding.gate in contradicted
         else finding
         for finding in findings
     )

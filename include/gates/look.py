@@ -48,7 +48,9 @@ class Look:
     def sentence(self) -> str:
         """Say in one sentence where the evidence stands."""
         if self.aborts:
-            return "; ".join(finding.reason for finding in self.findings)
+            latencies = [finding for finding in self.findings if finding.kind == "latency" and finding.binds]
+            told_already = latencies[1:]  # the first one's reason has every binding percentile
+            return "; ".join(finding.reason for finding in self.findings if finding not in told_already)
         return (
             f"evidence for an abort is {written(self.log_e)} after {periods(self.periods)}; "
             f"it needs {written(self.bar)}"

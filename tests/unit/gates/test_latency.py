@@ -19,6 +19,7 @@ from include.rollout.gate import (
     Outcome,
     Severity,
 )
+from include.rollout.verdict import deciding
 from include.stats.calibration import PRIOR, Noise
 
 GATE = LatencyThresholdGate(quantile="p99", limit_ms=20)
@@ -128,6 +129,24 @@ def slower(measured):
     return replace(evidence, **rows, thresholds=(threshold,))
 
 
+def everywhere_slower(measured):
+    """Return evidence of a shadow whose p50 and p90 are both far slower, with exceedances counted at both."""
+    evidence = slower(measured)
+    rows = {
+        variant: tuple(
+            replace(
+                p,
+                latency={**p.latency, "p50": 10_000.0 * factor + i},
+                slower={**p.slower, "p50": 290.0 if factor > 1 else 300.0},
+            )
+            for i, p in enumerate(getattr(evidence, variant))
+        )
+        for variant, factor in {"production": 1.0, "shadow": 1.6}.items()
+    }
+    threshold = Threshold(label="p50", production_us=10_000.0, shadow_us=12_000.0)
+    return replace(evidence, **rows, thresholds=(*evidence.thresholds, threshold))
+
+
 INFO = LatencyGate(quantile="p99", margin=0.5, severity=Severity.INFO, abort=False)
 POLICY = GatePolicy(
     rules=(CompletenessGate(), *(LatencyGate(quantile=q, margin=0.2, block=20) for q in ("p50", "p90")), INFO)
@@ -150,6 +169,18 @@ def test_an_abort_tells_every_binding_percentile_with_both_latencies_ratio_and_i
     assert set(failed.details["quantiles"]) == {"p50", "p90"}
     for told in failed.details["quantiles"].values():
         assert told["low"] < told["ratio"] < told["high"]
+
+
+def test_where_every_percentile_is_contradicted_the_verdicts_reason_has_each_and_the_log_none_twice(measured):
+    evidence = everywhere_slower(measured)
+    found = look(evidence, POLICY)
+    assert [finding.gate for finding in found.findings] == ["latency:p50", "latency:p90"]
+    judged = judge(evidence, POLICY, reading=1, aborting=True)
+    first = deciding(judged.findings)
+    assert first.gate == "latency:p50"
+    assert found.sentence == first.reason
+    for quantile in ("p50", "p90"):
+        assert found.sentence.count(f"the shadow's {quantile} ") == 1
 
 
 def test_without_a_contradiction_no_company_is_told(measured):
