@@ -145,6 +145,9 @@ def _judge_bounds(
 
 def _judge_positives(pairs: Pairs, most: float, alpha: float, broken: list[str], doubts: list[str]) -> None:
     """Hold the change of the share of positive decisions against its limit, by Tango's interval."""
+    if not pairs.all.n:
+        doubts.append("no pair was compared, so positive decisions cannot be counted")
+        return
     found = Discordance(shadow_only=pairs.all.rises, production_only=pairs.all.falls, pairs=pairs.all.n)
     low, high = tango_limits(found, alpha=alpha, phi=pairs.repetition)
     words = (
