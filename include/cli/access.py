@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+from typing import Any
 
 from include.aws.clients import Clients, connect_as
+from include.ledger.objects import Kind, Ledger
 from include.ledger.store import Store
-from include.rollout.errors import LedgerError
+from include.rollout.errors import LedgerError, MissingError
+from include.rollout.names import is_rollout_id
 
 
 def aws_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +41,20 @@ def clients_of(chosen: argparse.Namespace) -> Clients:
         region=chosen.region or os.environ.get("AWS_REGION"),
         endpoint_url=chosen.endpoint_url,
     )
+
+
+def person_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say who asks for something, and why."""
+    parser.add_argument("--why", required=True, help="the reason, kept in the ledger")
+    parser.add_argument("--who", default=getpass.getuser(), help="the person; default: you")
+
+
+def opening_of(store: Store, rollout: str, where: str) -> dict[str, Any]:
+    """Return what was written when a rollout opened; MissingError where the ledger, at `where`, has none of that id."""
+    opened = Ledger(store, rollout).read(Kind.OPEN) if is_rollout_id(rollout) else None
+    if opened is None:
+        raise MissingError(f"no rollout {rollout} is in {where}; list them with `status`.")
+    return opened
 
 
 def store_of(chosen: argparse.Namespace) -> Store:

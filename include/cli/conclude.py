@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 
-from include.cli.access import aws_arguments, clients_of, ledger_arguments, store_of
+from include.cli.access import (
+    aws_arguments,
+    clients_of,
+    ledger_arguments,
+    opening_of,
+    person_arguments,
+    store_of,
+)
 from include.ledger.lease import OwnerRun
-from include.ledger.objects import Kind, Ledger
-from include.rollout.errors import MissingError
-from include.rollout.names import is_rollout_id
 from include.rollout.verdict import Conclusion
 from include.steps.conclude import conclude
 from include.steps.rollout import Rollout
@@ -19,8 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("rollout", help="the rollout's id, as `status` lists it")
     parser.add_argument("action", choices=[action.value for action in Conclusion])
-    parser.add_argument("--why", required=True, help="the reason, kept with the decision")
-    parser.add_argument("--who", default=getpass.getuser(), help="the person; default: you")
+    person_arguments(parser)
     parser.add_argument("--seconds", type=int, default=0, help="by how much to extend")
     ledger_arguments(parser)
     aws_arguments(parser)
@@ -29,9 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Record the person's word; the rollout acts on it at its next look."""
     store = store_of(chosen)
-    opened = Ledger(store, chosen.rollout).read(Kind.OPEN) if is_rollout_id(chosen.rollout) else None
-    if opened is None:
-        raise MissingError(f"no rollout {chosen.rollout} is in {chosen.ledger}; list them with `status`.")
+    opened = opening_of(store, chosen.rollout, chosen.ledger)
     rollout = Rollout(
         id=chosen.rollout,
         run=OwnerRun(dag_id=opened["dag_id"], run_id=opened["run_id"], airflow=""),

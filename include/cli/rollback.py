@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from datetime import UTC, datetime
 
-from include.cli.access import aws_arguments, clients_of, ledger_arguments, store_of
+from include.cli.access import (
+    aws_arguments,
+    clients_of,
+    ledger_arguments,
+    opening_of,
+    person_arguments,
+    store_of,
+)
 from include.ledger.lease import OwnerRun
-from include.ledger.objects import Kind, Ledger
-from include.rollout.errors import MissingError
-from include.rollout.names import is_rollout_id, timestamp
+from include.rollout.names import timestamp
 from include.steps.rollback import take_back
 from include.steps.rollout import Rollout
 
@@ -18,8 +22,7 @@ from include.steps.rollout import Rollout
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("rollout", help="the promoted rollout's id, as `status` lists it")
-    parser.add_argument("--why", required=True, help="the reason, kept in the ledger")
-    parser.add_argument("--who", default=getpass.getuser(), help="the person; default: you")
+    person_arguments(parser)
     ledger_arguments(parser)
     aws_arguments(parser)
 
@@ -27,9 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Roll back and wait until the endpoint serves what it served before."""
     store = store_of(chosen)
-    opened = Ledger(store, chosen.rollout).read(Kind.OPEN) if is_rollout_id(chosen.rollout) else None
-    if opened is None:
-        raise MissingError(f"no rollout {chosen.rollout} is in {chosen.ledger}; list them with `status`.")
+    opening_of(store, chosen.rollout, chosen.ledger)
     rollout = Rollout(
         id=chosen.rollout,
         # This process owns the lease, not the run that ended: no Airflow can say whether it is over.

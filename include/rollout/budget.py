@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from include.rollout.section import Section
 
 _Price = Annotated[float, Field(gt=0)]
 
 
-class BudgetSection(BaseModel):
+class BudgetSection(Section):
     """How much the shadow's instances may cost; production's run anyway."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: float = Field(gt=0, description="USD; when the shadow has cost so much, the window closes")
     prices: Mapping[str, _Price] = Field(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from include.rollout.gate import AgreementGate, DriftGate, GatePolicy
+from include.rollout.section import Section
 
 # A column of a line of CSV, counted from 0, or a JSON path.
 Place = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^\$")]
@@ -30,11 +31,7 @@ class Join(StrEnum):
     INPUT = "input"  # content type and bytes of the input, the k-th occurrence to the k-th
 
 
-class _Terms(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Segment(_Terms):
+class Segment(Section):
     """A part of the input that requests are told apart by, so that a regression of a few is not lost among many."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$", description="how findings call it")
@@ -50,7 +47,7 @@ class Segment(_Terms):
         return self
 
 
-class PairsSection(_Terms):
+class PairsSection(Section):
     """How the captures of both variants are paired, and when two outputs agree."""
 
     output: Output = Field(default=Output.SCALAR, description="what the outputs are")

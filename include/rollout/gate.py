@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from include.rollout.section import Section
 
 
 class Outcome(StrEnum):
@@ -35,9 +37,7 @@ ErrorMetric = Literal["InvocationModelErrors", "Invocation4XXErrors", "Invocatio
 Quantile = Annotated[str, Field(pattern=r"^p(\d{1,2})(\.\d{1,2})?$", examples=["p50", "p90", "p99"])]
 
 
-class _Gate(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Gate(Section):
     severity: Severity = Field(
         default=Severity.CRITICAL, description="critical decides; warning and info are shown"
     )
@@ -218,10 +218,8 @@ Gate = Annotated[
 ]
 
 
-class GatePolicy(BaseModel):
+class GatePolicy(Section):
     """All gates of a rollout, and the error that early aborts may make over all of them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     abort_alpha: float = Field(
         default=0.01, gt=0, le=0.2, description="error of the early abort, over all metrics together"

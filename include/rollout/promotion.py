@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from include.rollout.gate import Quantile
+from include.rollout.section import Section
 
 _LONGEST_DEPLOYMENT = 28800  # seconds that SageMaker lets a guarded deployment take
 
@@ -19,11 +20,7 @@ class Settings(StrEnum):
     SHADOW = "shadow"  # the shadow's, allowed only when it carried 100 % of the requests
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class GuardrailSection(_Section):
+class GuardrailSection(Section):
     """How traffic moves to the promoted candidate, and when SageMaker takes it back. At least one alarm is named."""
 
     traffic: Literal["canary", "linear", "all_at_once"] = Field(
@@ -63,7 +60,7 @@ class GuardrailSection(_Section):
         return self
 
 
-class PromotionSection(_Section):
+class PromotionSection(Section):
     """How the candidate takes over, and who must agree."""
 
     settings: Settings = Field(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
+
+from include.rollout.section import Section
 
 _PATH = r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\['[^']*'\]|\[(\d+|\*)\])+$"
 _ONLY_WITH = {  # fields that mean something with one pacer only
@@ -18,11 +20,7 @@ _ONLY_WITH = {  # fields that mean something with one pacer only
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RedactionRule(_Section):
+class RedactionRule(Section):
     """What becomes of one column of CSV or one place in JSON before a request is sent."""
 
     action: Literal["drop", "mask", "hash"] = Field(
@@ -40,7 +38,7 @@ class RedactionRule(_Section):
         return self
 
 
-class RedactionSection(_Section):
+class RedactionSection(Section):
     """Redaction of requests, applied as they are read: nothing else is ever sent or kept."""
 
     rules: tuple[RedactionRule, ...] = Field(description="applied together, in this order")
@@ -62,7 +60,7 @@ class RedactionSection(_Section):
         return any(rule.action == "hash" for rule in self.rules)
 
 
-class ReplaySection(_Section):
+class ReplaySection(Section):
     """Recorded requests that are sent again while the window is open."""
 
     source: str = Field(

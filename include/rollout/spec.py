@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from include.rollout.budget import BudgetSection
 from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy, LatencyGate
 from include.rollout.promotion import PromotionSection, Settings
+from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
+from include.rollout.section import Name, Section
 
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
 
 
@@ -39,11 +40,7 @@ class Mode(StrEnum):
     AA = "aa"  # shadow production with itself, to measure the noise that later verdicts allow for
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EndpointSection(_Section):
+class EndpointSection(Section):
     """The endpoint, and which of its production variants is challenged."""
 
     name: Name = Field(description="the SageMaker endpoint; it must exist and be InService")
@@ -52,7 +49,7 @@ class EndpointSection(_Section):
     )
 
 
-class CandidateSection(_Section):
+class CandidateSection(Section):
     """What is on trial. Whatever is left out is copied whole from production."""
 
     package_group: Name | None = Field(
@@ -82,14 +79,14 @@ class CandidateSection(_Section):
 _CHANGES = ("package", "artifact", "image", "environment", "instance_type", "instance_count")
 
 
-class CaptureSection(_Section):
+class CaptureSection(Section):
     """Data capture of both variants while the shadow runs."""
 
     destination: S3Uri
     percentage: int = Field(default=100, ge=1, le=100)
 
 
-class WindowSection(_Section):
+class WindowSection(Section):
     """How long we look, in seconds."""
 
     period: Literal[10, 30, 60, 120, 180, 240, 300] = Field(
@@ -125,40 +122,7 @@ class WindowSection(_Section):
         return self
 
 
-class RefreshSection(_Section):
-    """When a recurring refresh looks for the next candidate, and where. Exactly one source is named."""
-
-    schedule: str = Field(
-        pattern=r"^(@(hourly|daily|weekly|monthly|quarterly|yearly)|[\dA-Za-z*/,#?-]+( +[\dA-Za-z*/,#?-]+){4})$",
-        description="five cron fields, in UTC, or @hourly, @daily, @weekly, @monthly, @quarterly, @yearly",
-        examples=["@daily", "30 4 * * 1-5"],
-    )
-    package_group: Name | None = Field(
-        default=None, description="candidates are the versions of this model package group, the newest first"
-    )
-    approval: Literal["Approved", "PendingManualApproval"] = Field(
-        default="Approved", description="of package_group: the approval status that a candidate must have"
-    )
-    metadata: Mapping[str, str] = Field(
-        default_factory=dict, description="of package_group: customer metadata that a candidate must carry"
-    )
-    artifacts: str | None = Field(
-        default=None,
-        description="candidates are the *.tar.gz below this s3:// prefix or in this folder, the newest first",
-    )
-    retry: bool = Field(
-        default=False,
-        description="try a candidate again whose rollout ended without a judgement: refused, crashed or inconclusive",
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.package_group is None) == (self.artifacts is None):
-            raise ValueError("it names both or none of package_group and artifacts; it must name exactly one")
-        return self
-
-
-class RolloutSpec(_Section):
+class RolloutSpec(Section):
     """One rollout: an endpoint, a candidate, a window and the gates."""
 
     description: str = Field(default="", description="shown in the plan and the report")

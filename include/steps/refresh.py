@@ -15,7 +15,8 @@ from include.ledger.lease import Lease, LeaseDesk, refuse_if_held
 from include.ledger.objects import Kind, Ledger
 from include.ledger.store import Store
 from include.rollout.errors import LeaseHeldError, RefusedError
-from include.rollout.spec import RefreshSection, RolloutSpec
+from include.rollout.refresh import RefreshSection
+from include.rollout.spec import RolloutSpec
 from include.rollout.verdict import End
 from include.steps.register import REGISTERED_BY
 from include.steps.rollout import Rollout

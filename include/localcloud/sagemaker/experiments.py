@@ -13,22 +13,6 @@ from include.localcloud.sagemaker.wording import conflict, in_progress, in_use, 
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
-_SHOWN = (
-    "Arn",
-    "Name",
-    "Type",
-    "Schedule",
-    "Status",
-    "StatusReason",
-    "Description",
-    "CreationTime",
-    "CompletionTime",
-    "LastModifiedTime",
-    "RoleArn",
-    "DataStorageConfig",
-    "ShadowModeConfig",
-    "KmsKey",
-)
 _LISTED = (
     "Name",
     "Type",
@@ -41,6 +25,7 @@ _LISTED = (
     "LastModifiedTime",
     "RoleArn",
 )
+_SHOWN = ("Arn", *_LISTED, "DataStorageConfig", "ShadowModeConfig", "KmsKey")
 _HOLDING = ("Starting", "Running", "Stopping")  # in these an experiment has its endpoint to itself
 
 
