@@ -25,7 +25,7 @@ from include.steps.restore import restore
 from include.steps.rollout import EXPIRES, NEVER, Rollout, Wait
 
 _OTHERS = "others"  # the phase of a wait for an update that is not ours
-_QUALITY_GATES = ("error_rate", "error_threshold", "latency", "latency_threshold")
+_ABOUT_EVIDENCE = ("completeness", "min_sample")  # every other kind of gate is about the candidate
 
 
 def settle(rollout: Rollout, wait: Wait | None = None) -> Wait | End:
@@ -220,7 +220,7 @@ def _package_status(rollout: Rollout, end: End) -> str | None:
     readings = rollout.ledger.keys(f"{Kind.FINDING}/")
     if end is End.ROLLED_BACK and readings:
         findings = rollout.ledger.require(readings[-1])["findings"]
-        if any(f["outcome"] == Outcome.FAIL and f["kind"] in _QUALITY_GATES for f in findings):
+        if any(f["outcome"] == Outcome.FAIL and f["kind"] not in _ABOUT_EVIDENCE for f in findings):
             return "Rejected"
     return None
 

@@ -51,6 +51,9 @@ def test_a_candidate_that_answers_differently_is_rolled_back_by_agreement(drive,
     }
     assert "pairs disagree" in found["agreement"]["reason"]
     assert run.rollout.ledger.require(Kind.VERDICT)["gate"] == "agreement"
+    package = run.rollout.ledger.require(Kind.CANDIDATE)["package"]
+    described = clients.sagemaker.describe_model_package(ModelPackageName=package)
+    assert described["ModelApprovalStatus"] == "Rejected"
     pairs = run.rollout.ledger.require(run.rollout.ledger.keys(f"{Kind.EVIDENCE}/")[-1])["pairs"]
     assert pairs["production"]["named"] == pairs["production"]["read"] > 0
     assert pairs["production"]["malformed"] == pairs["production"]["ambiguous"] == 0
