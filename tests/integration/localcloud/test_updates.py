@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.localcloud.crowd import SHADOWS_ANSWER, Crowd, updated_under_way
+
 CALLERS = 3
 
 
@@ -192,3 +194,32 @@ def test_an_inference_experiment_loses_nothing_from_its_start_to_the_promotion(
     assert before == {("production", "old")}
     assert callers.failures == []
     assert set(callers.answers) == {("production", "old"), ("candidate", "new")}
+
+
+def test_ten_updates_beside_a_shadow_of_all_requests_lose_none_of_ten_thousand(
+    own_program: Any, hosting: Any
+) -> None:
+    crowd = updated_under_way(own_program, hosting, callers=4, least=10_000)
+    assert crowd.sent >= 10_000
+    assert crowd.seen == {"right": crowd.sent}
+
+
+def test_the_crowd_notices_the_shadows_answer_and_an_error(own_program: Any, hosting: Any) -> None:
+    hosted = hosting(own_program)
+    hosted.model("right")
+    hosted.model("shadows", LOCAL_ANSWER=SHADOWS_ANSWER)
+    hosted.config("before", "right")
+    hosted.config("after", "shadows")
+    hosted.create("e", "before")
+    crowd = Crowd(own_program.url, "e", callers=2, least=200)
+    try:
+        hosted.update("e", "after")
+    finally:
+        crowd.leave()
+    assert crowd.seen["right"] > 0
+    assert crowd.seen["the shadow's"] == crowd.sent - crowd.seen["right"]
+    hosted.update("e", "before")
+    own_program.ask("/_local/faults", {"errors": 0.5, "endpoint": "e"})
+    crowd = Crowd(own_program.url, "e", callers=2, least=200)
+    crowd.leave()
+    assert crowd.seen["status 424"] == 200 - crowd.seen["right"] > 0

@@ -62,15 +62,6 @@ def cloud(own_program: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     own_program.ask("/_local/clock", {"scale": 1})
 
 
-def minutes_pass(cloud: Any, minutes: float = 1.5) -> None:
-    """Let the local cloud's clock run ahead, as waiting would."""
-    until = cloud.ask("/_local/clock")["now"] + minutes * 60
-    cloud.ask("/_local/clock", {"scale": 60})
-    while cloud.ask("/_local/clock")["now"] < until:
-        time.sleep(0.05)
-    cloud.ask("/_local/clock", {"scale": 1})
-
-
 def role() -> str:
     """Return a role, made as a person makes one, with no more than SageMaker may assume."""
     created = boto3.client("iam").create_role(
@@ -162,7 +153,7 @@ def test_self_service_with_the_apis(cloud: Any) -> None:
             assert answer["InvokedProductionVariant"] == "production"
             assert float(answer["Body"].read()) == probability  # production's, never the shadow's
 
-    minutes_pass(cloud)
+    cloud.let_pass(minutes=1.5)
     production = metric_sums(cloud, endpoint, "production", since)
     shadow = metric_sums(cloud, endpoint, "shadow", since)
     sent = ROWS * ROUNDS
@@ -246,7 +237,7 @@ def test_a_managed_shadow_test(cloud: Any, decision: str) -> None:
     for _ in range(50):
         sent = runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body=b"1")
         assert sent["Body"].read() == b"0.25"
-    minutes_pass(cloud)
+    cloud.let_pass(minutes=1.5)
     for each in ("AllTraffic", "Shadow-01"):
         assert metric_sums(cloud, endpoint, each, since)["Invocations"] == 50
 
