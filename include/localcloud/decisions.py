@@ -83,6 +83,6 @@ DIFFERENCES = (
     "kept and returned, not verified.",
     "Services other than SageMaker, its runtime, CloudWatch, Application Auto Scaling and S3 come from moto, keep the machine's time and are "
     "forgotten at a restart.",
-    "Every XGBoost tag runs the one XGBoost of requirements.lock, scripts run in the local cloud's own Python, and a "
-    "requirements.txt beside them is not installed.",
+    "Every XGBoost or scikit-learn tag runs the one XGBoost or scikit-learn of requirements.lock, scripts run in the "
+    "local cloud's own Python, and a requirements.txt beside them is not installed.",
 )

@@ -17,6 +17,7 @@ class Runtime(StrEnum):
     XGBOOST = "xgboost"
     LIGHT = "light"
     PYTHON = "python"
+    SCIKIT_LEARN = "scikit-learn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ _EARLY = "xgboost"  # the first-party image of the early days, XGBoost 0.72: …
 _RUNTIMES = {
     "sagemaker-xgboost": Runtime.XGBOOST,  # <account>.dkr.ecr.<region>.amazonaws.com/sagemaker-xgboost:3.0-5
     _EARLY: Runtime.XGBOOST,
+    "sagemaker-scikit-learn": Runtime.SCIKIT_LEARN,  # …/sagemaker-scikit-learn:1.4-2-cpu-py3
     "penumbra/light": Runtime.LIGHT,
     "penumbra/python": Runtime.PYTHON,
 }

@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xgboost
 from botocore.exceptions import ClientError
@@ -51,11 +52,10 @@ class Host:
         described: dict[str, Any] = self.hosted.create(name, name)
         return described
 
-    def ask(self, name: str, body: bytes) -> bytes:
+    def ask(self, name: str, body: bytes, kind: str = "text/csv", **more: str) -> bytes:
         runtime = self.program.client("sagemaker-runtime", retries={"total_max_attempts": 1})
-        answer: bytes = runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body=body)[
-            "Body"
-        ].read()
+        answered = runtime.invoke_endpoint(EndpointName=name, ContentType=kind, Body=body, **more)
+        answer: bytes = answered["Body"].read()
         return answer
 
 
@@ -95,6 +95,74 @@ def test_a_python_file_of_ones_own_serves_without_an_archive(host: Host, tmp_pat
     (tmp_path / "mine.py").write_text("def predict_fn(rows, model): return [sum(row) for row in rows]\n")
     host.serve("mine", Image="penumbra/python:1", Environment={"LOCAL_SCRIPT": str(tmp_path / "mine.py")})
     assert host.ask("mine", b"1,2\n3,4") == b"3.0,7.0"
+
+
+PIPELINE = b"""
+import joblib
+
+def model_fn(directory):
+    return joblib.load(directory + "/weights")
+"""
+
+
+def packed(array: Any) -> bytes:
+    body = io.BytesIO()
+    np.save(body, array)
+    return body.getvalue()
+
+
+def test_a_scikit_learn_pipeline_answers_what_it_predicts_whatever_the_types(host: Host) -> None:
+    import joblib  # here, because the other tests need not wait until these are loaded
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = np.random.default_rng(3).normal(size=(40, 4)).astype(np.float32)
+    pipeline = make_pipeline(StandardScaler(), Ridge()).fit(rows, rows[:, 0] - rows[:, 1] * rows[:, 2])
+    expected = pytest.approx(pipeline.predict(rows[:3]).tolist(), rel=1e-6)
+    dumped = io.BytesIO()
+    joblib.dump(pipeline, dumped)
+    described = host.serve(
+        "pipeline",
+        Image=f"{REGISTRY}/sagemaker-scikit-learn:1.4-2-cpu-py3",
+        ModelDataUrl=host.upload(
+            "pipeline.tar.gz", archive(weights=dumped.getvalue(), **{"code/inference_py": PIPELINE})
+        ),
+    )
+    assert described["EndpointStatus"] == "InService", described
+    table = rows[:3].tolist()
+    lines = "\n".join(",".join(map(str, row)) for row in table).encode()
+    sent = {
+        "text/csv": lines,
+        "application/json": json.dumps(table).encode(),
+        "application/x-npy": packed(rows[:3]),
+    }
+    for kind, body in sent.items():
+        assert json.loads(host.ask("pipeline", body, kind)) == expected  # JSON where nothing is asked for
+    as_csv = host.ask("pipeline", lines, Accept="text/csv").decode()
+    assert [float(line) for line in as_csv.splitlines()] == expected
+    as_npy = host.ask("pipeline", lines, Accept="application/x-npy")
+    assert np.load(io.BytesIO(as_npy), allow_pickle=False).tolist() == expected
+
+    def refused(body: bytes, kind: str = "text/csv", **more: str) -> int:
+        with pytest.raises(ClientError) as caught:
+            host.ask("pipeline", body, kind, **more)
+        return int(caught.value.response["OriginalStatusCode"])
+
+    assert refused(lines, "image/png") == 415
+    assert refused(lines, Accept="image/png") == 406
+    assert refused(lines.splitlines()[0]) == 500  # one row alone has one dimension, as in the container
+    assert refused(packed(np.array([{}])), "application/x-npy") == 500  # no pickle comes in with a request
+
+
+def test_a_scikit_learn_model_without_a_script_is_never_loaded(host: Host) -> None:
+    described = host.serve(
+        "bare",
+        Image=f"{REGISTRY}/sagemaker-scikit-learn:1.4-2-cpu-py3",
+        ModelDataUrl=host.upload("bare.tar.gz", archive(weights=pickle.dumps({}))),
+    )
+    assert described["EndpointStatus"] == "Failed"
+    assert "put code/inference.py with a model_fn into the model archive" in described["FailureReason"]
 
 
 class Booster:

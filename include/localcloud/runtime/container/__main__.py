@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -19,6 +20,9 @@ from include.localcloud.runtime.container.answer import Program
 from include.localcloud.runtime.container.behaviour import Behaviour
 from include.localcloud.runtime.container.lifeline import die_with, watch
 from include.localcloud.runtime.container.server import serve
+
+if TYPE_CHECKING:
+    from include.localcloud.runtime.container.script import Defaults
 
 
 def load(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Program:
@@ -43,10 +47,16 @@ def load(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Progr
             "the image penumbra/python has no script; put code/inference.py into the model archive, or name a file "
             "with LOCAL_SCRIPT"
         )
+    if arguments.program == "scikit-learn":
+        raise ValueError(
+            "the scikit-learn image has no script, and loads no model without one; put code/inference.py with a "
+            "model_fn into the model archive, or name a script with SAGEMAKER_PROGRAM"
+        )
     if arguments.model_data is None:
         raise ValueError("the XGBoost image needs ModelDataUrl; the model has none")
-    # xgboost imports pandas when it can, which doubles an instance's start; no request needs it.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    # xgboost imports these when it can, which doubles an instance's start; no request needs them.
+    for unneeded in ("pandas", "sklearn"):
+        sys.modules[unneeded] = None  # type: ignore[assignment]
     from include.localcloud.runtime.container import xgboost_model
 
     return xgboost_model.load(model, environment, old_pickles=arguments.old_pickles)
@@ -60,13 +70,18 @@ def _script(program: str, model: Path, source: Path | None, environment: Mapping
         return None
     if (found.parent / "requirements.txt").is_file():
         print("requirements.txt beside the script is not installed by the local cloud", file=sys.stderr)
-    if program == "python":
-        from include.localcloud.runtime.container import plain_hooks
+    return Script(found, model, _defaults(program), environment)
 
-        return Script(found, model, plain_hooks.DEFAULTS, environment)
-    from include.localcloud.runtime.container import xgboost_hooks
 
-    return Script(found, model, xgboost_hooks.DEFAULTS, environment)
+def _defaults(program: str) -> "Defaults":
+    match program:
+        case "python":
+            from include.localcloud.runtime.container.plain_hooks import DEFAULTS
+        case "scikit-learn":
+            from include.localcloud.runtime.container.scikit_learn_hooks import DEFAULTS
+        case _:
+            from include.localcloud.runtime.container.xgboost_hooks import DEFAULTS
+    return DEFAULTS
 
 
 async def run(socket: Path, program: Program, behaviour: Behaviour) -> None:
@@ -85,7 +100,7 @@ def main() -> None:
     """Load, then listen: an instance that accepts a connection is ready."""
     parser = argparse.ArgumentParser(prog="container", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True)
-    parser.add_argument("--program", choices=("xgboost", "light", "python"), required=True)
+    parser.add_argument("--program", choices=("xgboost", "light", "python", "scikit-learn"), required=True)
     parser.add_argument("--model-data", type=Path)
     parser.add_argument("--source", type=Path, help="an archive of scripts, from SAGEMAKER_SUBMIT_DIRECTORY")
     parser.add_argument("--old-pickles", action="store_true", help="read pickles of XGBoost before 1.0")

@@ -12,6 +12,11 @@ from include.localcloud.runtime.plan import StartupError
         ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5", Runtime.XGBOOST, "3.0-5"),
         ("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1", Runtime.XGBOOST, "1"),
         ("sagemaker-xgboost", Runtime.XGBOOST, "latest"),
+        (
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.4-2-cpu-py3",
+            Runtime.SCIKIT_LEARN,
+            "1.4-2-cpu-py3",
+        ),
         ("penumbra/light:7", Runtime.LIGHT, "7"),
         ("localhost:5000/penumbra/light", Runtime.LIGHT, "latest"),
         ("penumbra/python:1", Runtime.PYTHON, "1"),
@@ -43,6 +48,8 @@ def test_only_tags_before_1_0_read_old_pickles(uri, old):
 )
 def test_an_unknown_image_is_refused_naming_the_known(uri):
     with pytest.raises(
-        StartupError, match="known image repositories are penumbra/light, penumbra/python, sagemaker-xgboost"
+        StartupError,
+        match="known image repositories are penumbra/light, penumbra/python, sagemaker-scikit-learn, "
+        "sagemaker-xgboost, xgboost",
     ):
         resolve(uri)
