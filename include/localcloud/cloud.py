@@ -49,7 +49,7 @@ class LocalCloud:
             workdir=folder / "runtime",
             clock=self.clock,
         )
-        self.alarms = Alarms(folder / "alarms", self.metrics, self.clock)
+        self.alarms = Alarms(folder / "alarms", self.metrics, self.clock, quota=self.faults.quota)
         self.sagemaker = SageMaker(
             folder / "sagemaker",
             runtime=self.gateway,
@@ -59,7 +59,11 @@ class LocalCloud:
             alarm_state=self.alarms.state,
         )
         self.autoscaling = AutoScaling(
-            folder / "autoscaling", variants=self.sagemaker.variants, alarms=self.alarms, clock=self.clock
+            folder / "autoscaling",
+            variants=self.sagemaker.variants,
+            alarms=self.alarms,
+            clock=self.clock,
+            quota=self.faults.quota,
         )
         self.sagemaker.variants.is_scaled = self.autoscaling.is_target
         self._moto = Moto(self.faults)

@@ -57,6 +57,10 @@ UNDOCUMENTED = (
     "registered, and an endpoint that is changing is scaled when it rests.",
     "A scalable target outlives its endpoint until it is deregistered, and stands still meanwhile.",
     "A container's own environment lies on top of its model package's; a package need not be approved to be deployed.",
+    "A model package group that still has packages is not deleted, with a ConflictException, the only error that the "
+    "model of DeleteModelPackageGroup has.",
+    "A quota that a fault sets counts an update's new instances beside those that serve, of a rolling update the "
+    "largest batch, and is looked at when the call is made.",
     "A ClientToken of CreateModelPackage counts for ever; with other parameters it is a ConflictException.",
     "ListObjectsV2 with StartAfter beneath a common prefix does not list that prefix again.",
     "GetObject ignores a range it cannot read or that names several ranges, and answers the whole object.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from include.localcloud.protocol import AwsError
+from include.localcloud.quota import INSTANCES, KINDS
 from include.localcloud.runtime.disturbance import (
     Delay,
     Disturbance,
@@ -22,6 +23,7 @@ _KINDS: Mapping[str, set[str]] = {  # the field that tells what a fault is -> th
     "operation": {"code", "status", "message", "times", "after"},
     "delay": {"endpoint"},
     "capacity": {"instance_type"},
+    "quota": {"of"},
     "metrics": {"endpoint", "seconds", "share"},
     "latency": _INSTANCES | {"ms", "seconds", "shape"},
     "errors": _INSTANCES | {"status"},
@@ -72,6 +74,7 @@ class Faults:
     capacity: dict[str | None, int] = field(
         default_factory=dict
     )  # most instances at once by type; None is every type
+    quotas: dict[str, int] = field(default_factory=dict)  # most of a kind of resource or an instance type
     # (endpoint, None for every one; kind) -> its amount: seconds of a delay, share of a gap
     metrics: dict[tuple[str | None, str], float] = field(default_factory=dict)
     set_metric_fault: Callable[..., None] = lambda endpoint, fault, amount=0.0: None
@@ -82,6 +85,7 @@ class Faults:
 
         Forms: {"operation", "code", "status": 400, "message": "", "times": 1 | null, "after": 0};
         {"delay": seconds, "endpoint"?}; {"capacity": most instances of a type at once, "instance_type"?};
+        {"quota": most, "of": a kind of resource or an instance type};
         {"metrics": "drop" | "delay" | "gaps", "seconds" | "share", "endpoint"?};
         {"latency": "constant" | "heavy_tail" | "ramp" | "cold_start", "ms", "shape" | "seconds"},
         {"errors": share, "status": 500} and {"wrong": share}, each with "endpoint"? and "variant"?;
@@ -94,7 +98,9 @@ class Faults:
                 seconds = _amount(wanted, "delay", 0.0)
                 self.delays[wanted.get("endpoint")] = seconds
             case "capacity":
-                self.capacity[wanted.get("instance_type")] = _count(wanted["capacity"])
+                self.capacity[wanted.get("instance_type")] = _count(wanted, "capacity")
+            case "quota":
+                self.quotas[_limited(wanted)] = _count(wanted, "quota")
             case "metrics":
                 self._add_metric_fault(wanted)
             case "crash":
@@ -107,6 +113,7 @@ class Faults:
         self.calls.clear()
         self.delays.clear()
         self.capacity.clear()
+        self.quotas.clear()
         for endpoint in {endpoint for endpoint, _ in self.metrics}:
             self.set_metric_fault(endpoint, None)
         self.metrics.clear()
@@ -120,6 +127,7 @@ class Faults:
             *(dataclasses.asdict(fault) for fault in self.calls),
             *({"delay": seconds, "endpoint": endpoint} for endpoint, seconds in self.delays.items()),
             *({"capacity": most, "instance_type": kind} for kind, most in self.capacity.items()),
+            *({"quota": most, "of": kind} for kind, most in self.quotas.items()),
             *(
                 {"metrics": kind, "endpoint": endpoint} | ({_METRICS[kind]: amount} if _METRICS[kind] else {})
                 for (endpoint, kind), amount in self.metrics.items()
@@ -148,6 +156,10 @@ class Faults:
     def most_instances(self, instance_type: str) -> int | None:
         """Return how many instances of the type are to be had at once, None for as many as one likes."""
         return self.capacity.get(instance_type, self.capacity.get(None))
+
+    def quota(self, kind: str) -> int | None:
+        """Return how many there may be of a kind of resource or of an instance type, None for no limit."""
+        return self.quotas.get(kind)
 
     def _add_metric_fault(self, wanted: dict[str, Any]) -> None:
         kind = wanted["metrics"]
@@ -247,10 +259,19 @@ def _amount(wanted: dict[str, Any], name: str, least: float, most: float = 1e9) 
     return float(value)
 
 
-def _count(most: Any) -> int:
+def _count(wanted: dict[str, Any], name: str) -> int:
+    most = wanted[name]
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:
-        raise FaultError(f"capacity is {most!r}; it must be 0 or more instances")
+        raise FaultError(f"{name} is {most!r}; it must be a number of 0 or more")
     return most
+
+
+def _limited(wanted: dict[str, Any]) -> str:
+    kind = wanted.get("of")
+    if not isinstance(kind, str) or not (kind in KINDS or kind.startswith(INSTANCES)):
+        allowed = ", ".join(KINDS)
+        raise FaultError(f"a quota is of {kind!r}; allowed are an instance type, {allowed}")
+    return kind
 
 
 def _call_fault(wanted: dict[str, Any]) -> CallFault:

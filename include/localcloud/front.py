@@ -138,8 +138,8 @@ class Front:
         except Exception:
             log.exception("%s failed", name)
             text = "The request processing has failed because of an unknown error, exception or failure."
-            response = protocol.render_error(request, AwsError("InternalFailure", text, 500))
-            outcome = "InternalFailure"
+            outcome = protocol.internal_failure
+            response = protocol.render_error(request, AwsError(outcome, text, 500))
         level = logging.DEBUG if outcome == "ok" and name.startswith(_POLLED) else logging.INFO
         if log.isEnabledFor(level):
             elapsed = (self._clock.monotonic() - started) * 1000

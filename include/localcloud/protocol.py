@@ -52,6 +52,14 @@ class Protocol:
             for shape in self.service_model.error_shapes
         }
 
+    @property
+    def internal_failure(self) -> str:
+        """The code of the service's own failure, HTTP 500: the model's if it has one."""
+        return next(
+            (code for code, name in self._shape_of_code.items() if name.startswith("InternalService")),
+            "InternalFailure",
+        )
+
     def recognises(self, request: Request) -> bool:
         """Tell whether the request is addressed to this service, by target header or RPC path."""
         target = request.headers.get("x-amz-target", "")

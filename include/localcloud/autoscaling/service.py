@@ -1,7 +1,5 @@
 """Application Auto Scaling's operations, by AWS's names, for SageMaker's variants."""
 
-import base64
-import binascii
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,23 +10,33 @@ from include.localcloud.autoscaling.scaling import Scaling, Variants
 from include.localcloud.autoscaling.target import DIMENSION, invalid, not_found, registered, variant_of
 from include.localcloud.clock import Clock
 from include.localcloud.cloudwatch.alarms import Alarms
+from include.localcloud.paging import page, position
 from include.localcloud.protocol import AwsError
+from include.localcloud.quota import Quota, excess, unlimited
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
-_PAGE = 50
+_PAGES = {
+    "ScalableTargets": 50,
+    "ScalingPolicies": 10,
+    "ScalingActivities": 50,
+}  # records, unless MaxResults says
+_MOST_RESULTS = 50
 _OURS = ("AlarmNames", "Scaled")  # of a policy's record
 
 
 class AutoScaling:
     """Targets, their policies and what came of them; `scaling` acts on them."""
 
-    def __init__(self, folder: Path, *, variants: Variants, alarms: Alarms, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, *, variants: Variants, alarms: Alarms, clock: Clock, quota: Quota = unlimited
+    ) -> None:
         self._targets, self._policies = Table(folder / "targets"), Table(folder / "policies")
         self._activities = Table(folder / "activities")
         self._variants = variants
         self._alarms = alarms
         self._clock = clock
+        self._quota = quota
         self.scaling = Scaling(
             targets=self._targets,
             policies=self._policies,
@@ -53,6 +61,7 @@ class AutoScaling:
         former = self._targets.get(resource)
         record = registered(params, former)
         if former is None:
+            self._check_quota("scalable-target", len(self._targets))
             record["CreationTime"] = self._clock.now()
             record["ScalableTargetARN"] = arn(
                 "application-autoscaling", f"scalable-target/{uuid.uuid4().hex}"
@@ -62,6 +71,7 @@ class AutoScaling:
         return {"ScalableTargetARN": record["ScalableTargetARN"]}
 
     async def DescribeScalableTargets(self, params: dict[str, Any]) -> dict[str, Any]:
+        _check_filters(params)
         wanted = params.get("ResourceIds")
         found = [
             record
@@ -84,6 +94,7 @@ class AutoScaling:
         key = _key(params)
         record: Record = dict(self._policies.get(key, {})) | params
         if key not in self._policies:
+            self._check_quota("scaling-policy", len(self._policies))
             name, serial = params["PolicyName"], uuid.uuid4()
             record["CreationTime"] = self._clock.now()
             record["PolicyARN"] = arn(
@@ -98,6 +109,7 @@ class AutoScaling:
         return {"PolicyARN": record["PolicyARN"], "Alarms": _alarms(record)}
 
     async def DescribeScalingPolicies(self, params: dict[str, Any]) -> dict[str, Any]:
+        _check_filters(params)
         names = params.get("PolicyNames")
         found = [
             {field: value for field, value in record.items() if field not in _OURS}
@@ -119,9 +131,14 @@ class AutoScaling:
         return {}
 
     async def DescribeScalingActivities(self, params: dict[str, Any]) -> dict[str, Any]:
+        _check_filters(params)
         found = [record for record in self._activities.values() if _matches(record, params)]
         found.sort(key=lambda record: (record["StartTime"], record["ActivityId"]), reverse=True)
         return _page("ScalingActivities", found, params)
+
+    def _check_quota(self, kind: str, used: int) -> None:
+        if refusal := excess(self._quota, kind, used):
+            raise AwsError("LimitExceededException", refusal)
 
     def _target(self, params: Mapping[str, Any]) -> str:
         variant_of(params)
@@ -155,6 +172,17 @@ def _key(params: Mapping[str, Any]) -> str:
     return f"{params['ResourceId']} {params['PolicyName']}"
 
 
+def _check_filters(params: Mapping[str, Any]) -> None:
+    """Raise ValidationException for a dimension of another service, or one without a resource (API reference)."""
+    namespace, dimension = params["ServiceNamespace"], params.get("ScalableDimension")
+    if dimension is None:
+        return
+    if dimension.partition(":")[0] != namespace:
+        raise invalid(f"The scalable dimension {dimension} is not one of the service namespace {namespace}.")
+    if not (params.get("ResourceId") or params.get("ResourceIds")):
+        raise invalid("ScalableDimension is given without a resource ID; give both.")
+
+
 def _matches(record: Record, params: Mapping[str, Any]) -> bool:
     fields = ("ServiceNamespace", "ResourceId", "ScalableDimension")
     return all(params.get(field) in {None, record[field]} for field in fields)
@@ -167,14 +195,12 @@ def _alarms(record: Record) -> list[dict[str, str]]:
 
 
 def _page(key: str, found: list[Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    first = 0
-    if "NextToken" in params:
-        try:
-            first = int(base64.b64decode(params["NextToken"], validate=True).decode())
-        except (ValueError, binascii.Error) as error:
-            raise AwsError("InvalidNextTokenException", "The next token specified is invalid.") from error
-    last = first + params.get("MaxResults", _PAGE)
-    answer: dict[str, Any] = {key: found[first:last]}
-    if last < len(found):
-        answer["NextToken"] = base64.b64encode(str(last).encode()).decode()
-    return answer
+    try:
+        first = position(params.get("NextToken"))
+    except ValueError as error:
+        raise AwsError("InvalidNextTokenException", "The next token specified is invalid.") from error
+    size = params.get("MaxResults", _PAGES[key])
+    if not 1 <= size <= _MOST_RESULTS:
+        raise invalid(f"MaxResults is {size}; it must be between 1 and {_MOST_RESULTS}.")
+    shown, token = page(found, first, size)
+    return {key: shown} | token

@@ -1,19 +1,21 @@
 """CloudWatch's alarms, by AWS's names: stored, evaluated at the end of every period, with their history."""
 
 import asyncio
-import base64
-import binascii
+import json
 import logging
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from include.localcloud.clock import Clock
 from include.localcloud.cloudwatch import alarm as rules
 from include.localcloud.cloudwatch.metric import dimensions
-from include.localcloud.cloudwatch.refusal import invalid_combination
+from include.localcloud.cloudwatch.refusal import invalid_combination, invalid_value, position_of
 from include.localcloud.cloudwatch.store import MetricStore
+from include.localcloud.paging import page
 from include.localcloud.protocol import AwsError
+from include.localcloud.quota import Quota, excess, unlimited
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -24,16 +26,18 @@ _LEAST = 0.2  # seconds of the machine between them, however fast the clock
 _MOST_HISTORY = 100  # items kept of an alarm
 _MOST_PERIODS = 60  # that are caught up on at once
 _OURS = ("History", "EvaluatedTo", "Tags")
+_ALARM_ARN = re.compile(r"arn:[^:]+:cloudwatch:[^:]*:[^:]*:alarm:.")
 _TYPES = ("MetricAlarm", "CompositeAlarm")
 
 
 class Alarms:
     """Metric alarms. Their actions are stored and never carried out."""
 
-    def __init__(self, folder: Path, store: MetricStore, clock: Clock) -> None:
+    def __init__(self, folder: Path, store: MetricStore, clock: Clock, *, quota: Quota = unlimited) -> None:
         self._table = Table(folder)
         self._store = store
         self._clock = clock
+        self._quota = quota
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -69,6 +73,8 @@ class Alarms:
         rules.check(params)
         name, now = params["AlarmName"], self._clock.now()
         former = self._table.get(name)
+        if former is None and (refusal := excess(self._quota, "alarm", len(self._table))):
+            raise AwsError("LimitExceeded", refusal)
         record: Record = {"ActionsEnabled": True} | params
         for field in ("OKActions", "AlarmActions", "InsufficientDataActions", "Dimensions"):
             record.setdefault(field, [])
@@ -157,6 +163,7 @@ class Alarms:
         """Set the state until the alarm's next period is over, when it is evaluated again."""
         name = params["AlarmName"]
         self._require([name])
+        _check_document(params.get("StateReasonData"))
         self._evaluate(name)
         record = self._table[name]
         self._become(
@@ -202,6 +209,8 @@ class Alarms:
         return {}
 
     def _tagged(self, params: dict[str, Any]) -> Record:
+        if not _ALARM_ARN.match(params["ResourceARN"]):
+            raise invalid_value(f"The value {params['ResourceARN']} for parameter ResourceARN is invalid.")
         for record in self._table.values():
             if record["AlarmArn"] == params["ResourceARN"]:
                 return record
@@ -271,23 +280,17 @@ def _shown(record: Record) -> dict[str, Any]:
     return {field: value for field, value in record.items() if field not in _OURS}
 
 
+def _check_document(text: str | None) -> None:
+    try:
+        json.loads(text or "{}")
+    except ValueError as error:
+        raise AwsError("InvalidFormat", f"StateReasonData is not a JSON document: {error}.") from error
+
+
 def _acts(record: Record, prefix: str) -> bool:
     actions = (*record["OKActions"], *record["AlarmActions"], *record["InsufficientDataActions"])
     return any(action.startswith(prefix) for action in actions)
 
 
-def _page(records: list[Any], params: dict[str, Any]) -> tuple[list[Any], dict[str, str]]:
-    first = _offset(params.get("NextToken"))
-    last = first + params.get("MaxRecords", 50)
-    if last >= len(records):
-        return records[first:], {}
-    return records[first:last], {"NextToken": base64.b64encode(str(last).encode()).decode()}
-
-
-def _offset(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True).decode())
-    except (ValueError, binascii.Error) as error:
-        raise AwsError("InvalidNextToken", "The next token specified is invalid.") from error
+def _page(records: list[Any], params: dict[str, Any]) -> tuple[Sequence[Any], dict[str, str]]:
+    return page(records, position_of(params.get("NextToken")), params.get("MaxRecords", 50))

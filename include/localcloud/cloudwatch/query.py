@@ -1,7 +1,5 @@
 """GetMetricData: queries that read metrics, expressions over them, order, paging."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +7,10 @@ from typing import Any
 
 from include.localcloud.cloudwatch.expression import ExpressionError, Series, Span, evaluate
 from include.localcloud.cloudwatch.metric import aligned, is_kept, is_period, key, moment
-from include.localcloud.cloudwatch.refusal import invalid
+from include.localcloud.cloudwatch.refusal import invalid, position_of
 from include.localcloud.cloudwatch.statistic import UnknownStatisticError, statistic
 from include.localcloud.cloudwatch.store import MetricStore
-from include.localcloud.protocol import AwsError
+from include.localcloud.paging import token
 
 _MOST_QUERIES = 500
 _MOST_POINTS = 100_800
@@ -55,12 +53,7 @@ def _page(params: Mapping[str, Any]) -> _Page:
     size = params.get("MaxDatapoints", _MOST_POINTS)
     if not 1 <= size <= _MOST_POINTS:
         raise invalid(f"MaxDatapoints is {size}; it must be between 1 and {_MOST_POINTS}.")
-    skipped = 0
-    if token := params.get("NextToken"):
-        try:
-            skipped = int(base64.b64decode(token, validate=True).decode())
-        except (ValueError, binascii.Error) as error:
-            raise AwsError("InvalidNextToken", "The next token specified is invalid.") from error
+    skipped = position_of(params.get("NextToken"))
     descending = params.get("ScanBy", "TimestampDescending") == "TimestampDescending"
     return _Page(start=start, end=end, descending=descending, size=size, skipped=skipped)
 
@@ -182,5 +175,5 @@ def _rendered(results: Sequence[tuple[Mapping[str, Any], str, Series]], page: _P
         )
     answer: dict[str, Any] = {"MetricDataResults": rendered, "Messages": []}
     if more:
-        answer["NextToken"] = base64.b64encode(str(page.skipped + page.size - room).encode()).decode()
+        answer["NextToken"] = token(page.skipped + page.size - room)
     return answer

@@ -1,5 +1,6 @@
 """CloudWatch's errors, each with the code that its clients know."""
 
+from include.localcloud.paging import position
 from include.localcloud.protocol import AwsError
 
 
@@ -16,6 +17,14 @@ def invalid_value(message: str) -> AwsError:
 def invalid_combination(message: str) -> AwsError:
     """Return the error for parameters that do not go together."""
     return AwsError("InvalidParameterCombination", message)
+
+
+def position_of(token: str | None) -> int:
+    """Return where the page of this NextToken begins; raise InvalidNextToken for a token that is none."""
+    try:
+        return position(token)
+    except ValueError as error:
+        raise AwsError("InvalidNextToken", "The next token specified is invalid.") from error
 
 
 def missing(message: str) -> AwsError:

@@ -1,7 +1,5 @@
 """CloudWatch's operations on metrics, by AWS's names."""
 
-import base64
-import binascii
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +11,7 @@ from include.localcloud.cloudwatch.query import get_metric_data
 from include.localcloud.cloudwatch.refusal import invalid_combination, invalid_value, missing
 from include.localcloud.cloudwatch.statistic import Reading, UnknownStatisticError, statistic
 from include.localcloud.cloudwatch.store import MetricStore
-from include.localcloud.protocol import AwsError
+from include.localcloud.paging import page, position
 
 _MOST_POINTS = 1440  # of one GetMetricStatistics call
 _PAGE = 500  # metrics of one ListMetrics call
@@ -80,20 +78,20 @@ class CloudWatch:
             and params.get("MetricName") in {None, metric.name}
             and _has(metric.dimensions, wanted)
         ]
-        first = _offset(params.get("NextToken"))
-        answer: dict[str, Any] = {
-            "Metrics": [
-                {
-                    "Namespace": metric.namespace,
-                    "MetricName": metric.name,
-                    "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
-                }
-                for metric in found[first : first + _PAGE]
-            ]
-        }
-        if first + _PAGE < len(found):
-            answer["NextToken"] = base64.b64encode(str(first + _PAGE).encode()).decode()
-        return answer
+        try:
+            first = position(params.get("NextToken"))
+        except ValueError as error:  # the model of ListMetrics knows no InvalidNextToken
+            raise invalid_value("The value for parameter NextToken is invalid.") from error
+        shown, token = page(found, first, _PAGE)
+        metrics = [
+            {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+            }
+            for metric in shown
+        ]
+        return {"Metrics": metrics} | token
 
 
 def _readings(params: Mapping[str, Any]) -> tuple[dict[str, Reading], dict[str, Reading]]:
@@ -110,12 +108,3 @@ def _readings(params: Mapping[str, Any]) -> tuple[dict[str, Reading], dict[str, 
 def _has(dimensions: Dimensions, wanted: Mapping[str, str | None]) -> bool:
     own = dict(dimensions)
     return all(name in own and value in {None, own[name]} for name, value in wanted.items())
-
-
-def _offset(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        return int(base64.b64decode(token, validate=True).decode())
-    except (ValueError, binascii.Error) as error:
-        raise AwsError("InvalidNextToken", "The next token specified is invalid.") from error

@@ -163,6 +163,9 @@ class S3Service:
     # objects
 
     async def PutObject(self, call: _Call) -> Response:
+        if "x-amz-write-offset-bytes" in call.request.headers:
+            text = "The local cloud does not append to objects, which AWS does in directory buckets only."
+            raise S3Error("NotImplemented", text, 400)
         body, headers = content(call.request)
         stored = await self._store.put(
             call.address.bucket, call.address.key, body, kept_headers(headers), WriteCondition.of(headers)
@@ -315,7 +318,7 @@ def _token(start: str) -> str:
 
 def _from_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError as error:
         raise S3Error("InvalidArgument", "The continuation token provided is incorrect", 400) from error
 

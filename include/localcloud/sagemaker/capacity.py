@@ -8,6 +8,18 @@ from include.localcloud.state import Record, Table
 Limit = Callable[[str], int | None]  # instance type -> most instances at once, None for no limit
 
 
+def desired(endpoints: Table, instance_type: str) -> int:
+    """Return how many instances of the type all endpoints shall have, those of deployments under way included."""
+    return sum(
+        variant["DesiredInstanceCount"]
+        for record in endpoints.values()
+        for deployed in (record.get("Serving"), record.get("Pending"))
+        if deployed is not None
+        for variant in deployed["Variants"]
+        if variant["InstanceType"] == instance_type
+    )
+
+
 class Capacity:
     """Counts the instances of all endpoints: those that serve, and those of deployments under way."""
 

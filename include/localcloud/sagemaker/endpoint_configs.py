@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.localcloud.clock import Clock
+from include.localcloud.quota import Quota
 from include.localcloud.sagemaker.container import exclusions
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.models import Models
 from include.localcloud.sagemaker.tags import Tags
-from include.localcloud.sagemaker.wording import exists, invalid, missing, unsupported
+from include.localcloud.sagemaker.wording import check_quota, exists, invalid, missing, unsupported
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -18,11 +19,12 @@ _FREQUENCIES = (10, 30, 60, 120, 180, 240, 300)  # seconds: the service model's 
 class EndpointConfigs:
     """The endpoint configs: immutable; each names models that exist at its creation."""
 
-    def __init__(self, table: Table, *, models: Models, tags: Tags, clock: Clock) -> None:
+    def __init__(self, table: Table, *, models: Models, tags: Tags, clock: Clock, quota: Quota) -> None:
         self._table = table
         self._models = models
         self._tags = tags
         self._clock = clock
+        self._quota = quota
 
     def get(self, name: str) -> Record:
         """Return the config's record; raise ValidationException when there is none."""
@@ -42,6 +44,7 @@ class EndpointConfigs:
         if name in self._table:
             raise exists("endpoint configuration", _arn(name))
         record = self.check(params)
+        check_quota(self._quota, "endpoint-config", len(self._table))
         record["EndpointConfigArn"] = _arn(name)
         record["CreationTime"] = self._clock.now()
         self._tags.set(record["EndpointConfigArn"], params.get("Tags"))

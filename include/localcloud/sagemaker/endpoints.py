@@ -1,18 +1,21 @@
 """Endpoints: Create, Update, UpdateWeightsAndCapacities, Describe, List and Delete."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from include.localcloud.clock import Clock
+from include.localcloud.quota import Quota
 from include.localcloud.sagemaker import deployment
+from include.localcloud.sagemaker.capacity import desired
 from include.localcloud.sagemaker.endpoint_configs import EndpointConfigs
-from include.localcloud.sagemaker.guardrail import check_names, guardrail
+from include.localcloud.sagemaker.guardrail import Guardrail, check_names, guardrail
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.models import Models
 from include.localcloud.sagemaker.tags import Tags
 from include.localcloud.sagemaker.transitions import Transitions
-from include.localcloud.sagemaker.wording import exists, in_progress, invalid, missing
+from include.localcloud.sagemaker.wording import check_quota, exists, in_progress, invalid, missing
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -31,6 +34,7 @@ class Endpoints:
         transitions: Transitions,
         tags: Tags,
         clock: Clock,
+        quota: Quota,
     ) -> None:
         self._table = table
         self._configs = configs
@@ -38,6 +42,7 @@ class Endpoints:
         self._transitions = transitions
         self._tags = tags
         self._clock = clock
+        self._quota = quota
         # the experiment that has the endpoint to itself
         self.holder: Callable[[str], str | None] = lambda endpoint: None
         # whether automatic scaling has the variant (endpoint, variant) as a target
@@ -77,8 +82,10 @@ class Endpoints:
             deployment.retain(pending, record["Serving"], excluded)
         elif excluded:
             raise invalid("ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true.")
-        check_names(guardrail(policy, pending), record["Serving"], pending)
+        plan = guardrail(policy, pending)
+        check_names(plan, record["Serving"], pending)
         self._check_scaled(name, record["Serving"], pending)
+        self._check_instances(pending, plan)
         if policy is not None:
             record["LastDeploymentConfig"] = policy
         self._replace(record, pending)
@@ -186,6 +193,7 @@ class Endpoints:
         """Bring the endpoint to this config and keep the whole of its present state, to be given back."""
         record = self._changeable(name)
         pending = self._deployment(config)
+        self._check_instances(pending)
         record["Former"] = copy.deepcopy(record["Serving"])
         self._replace(record, pending)
 
@@ -206,7 +214,9 @@ class Endpoints:
 
     def deploy(self, name: str, config: str) -> None:
         """Bring the endpoint to this config, all at once."""
-        self._replace(self._changeable(name), self._deployment(config))
+        record, pending = self._changeable(name), self._deployment(config)
+        self._check_instances(pending)
+        self._replace(record, pending)
 
     def reweigh(self, name: str, variant: str, weight: float) -> None:
         """Give a variant another weight."""
@@ -222,6 +232,8 @@ class Endpoints:
         if name.lower() in {known.lower() for known in self._table}:  # unique whatever the case
             raise exists("endpoint", _arn(name))
         pending = self._deployment(config)
+        check_quota(self._quota, "endpoint", len(self._table))
+        self._check_instances(pending)
         now = self._clock.now()
         record: Record = {
             "EndpointName": name,
@@ -238,7 +250,10 @@ class Endpoints:
 
     def _change(self, name: str, wanted: Iterable[Mapping[str, Any]]) -> Record:
         record = self._changeable(name)
-        deployment.change(record["Serving"], wanted)
+        changed = copy.deepcopy(record["Serving"])
+        deployment.change(changed, wanted)
+        self._check_more(_instances(changed) - _instances(record["Serving"]))
+        record["Serving"] = changed
         self._begin(record)
         self._transitions.resize(name)
         return record
@@ -247,6 +262,20 @@ class Endpoints:
         record["Pending"] = pending
         self._begin(record)
         self._transitions.update(record["EndpointName"])
+
+    def _check_instances(self, pending: Record, plan: Guardrail | None = None) -> None:
+        """Raise ResourceLimitExceeded unless the deployment fits into the quotas, beside what serves.
+
+        A rolling update never has more than its batch beside what serves.
+        """
+        wanted = _instances(pending)
+        if plan is not None and plan.batch:
+            wanted = Counter(dict.fromkeys(wanted, plan.batch))
+        self._check_more(wanted)
+
+    def _check_more(self, wanted: Counter[str]) -> None:
+        for kind, more in wanted.items():
+            check_quota(self._quota, kind, desired(self._table, kind), more)
 
     def _check_scaled(self, name: str, old: Record, new: Record) -> None:
         """Raise, in SageMaker's words, if a scalable target would go or change its instance type."""
@@ -290,6 +319,13 @@ class Endpoints:
         record["LastModifiedTime"] = self._clock.now()
         record.pop("FailureReason", None)
         self._table[record["EndpointName"]] = record
+
+
+def _instances(deployed: Record) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for variant in deployed["Variants"]:
+        counts[variant["InstanceType"]] += variant["DesiredInstanceCount"]
+    return counts
 
 
 def _arn(name: str) -> str:

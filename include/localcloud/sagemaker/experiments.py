@@ -3,13 +3,21 @@
 from typing import Any
 
 from include.localcloud.clock import Clock
+from include.localcloud.quota import Quota
 from include.localcloud.sagemaker import experiment
 from include.localcloud.sagemaker.endpoint_configs import EndpointConfigs
 from include.localcloud.sagemaker.endpoints import Endpoints
 from include.localcloud.sagemaker.experiment_runs import ExperimentRuns, deployed
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.tags import Tags
-from include.localcloud.sagemaker.wording import conflict, in_progress, in_use, invalid, not_found
+from include.localcloud.sagemaker.wording import (
+    check_quota,
+    conflict,
+    in_progress,
+    in_use,
+    invalid,
+    not_found,
+)
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -41,6 +49,7 @@ class InferenceExperiments:
         runs: ExperimentRuns,
         tags: Tags,
         clock: Clock,
+        quota: Quota,
     ) -> None:
         self._table = table
         self._endpoints = endpoints
@@ -48,6 +57,7 @@ class InferenceExperiments:
         self._runs = runs
         self._tags = tags
         self._clock = clock
+        self._quota = quota
 
     def get(self, name: str) -> Record:
         """Return the experiment's record; raise ResourceNotFound when there is none."""
@@ -76,6 +86,7 @@ class InferenceExperiments:
         record: Record = {key: value for key, value in params.items() if key != "Tags"}
         record["Schedule"] = experiment.schedule(params.get("Schedule", {}), {}, now)
         self._check(record)
+        check_quota(self._quota, "inference-experiment", len(self._table))
         record |= {"Arn": _arn(name), "Status": "Creating", "CreationTime": now, "LastModifiedTime": now}
         self._tags.set(record["Arn"], params.get("Tags"))
         self._table[name] = record

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from include.localcloud.clock import Clock
+from include.localcloud.quota import Quota
 from include.localcloud.sagemaker.container import containers, resolve
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.tags import Tags
-from include.localcloud.sagemaker.wording import exists, missing
+from include.localcloud.sagemaker.wording import check_quota, exists, missing
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -25,12 +26,14 @@ class Models:
         clock: Clock,
         package: Callable[[str], Record],
         artifact: Callable[[str], bool],
+        quota: Quota,
     ) -> None:
         self._table = table
         self._tags = tags
         self._clock = clock
         self._package = package
         self._artifact = artifact
+        self._quota = quota
 
     def get(self, name: str) -> Record:
         """Return the model's record; raise ValidationException when there is none."""
@@ -43,6 +46,7 @@ class Models:
         model_arn = arn("sagemaker", f"model/{name.lower()}")
         if name in self._table:
             raise exists("model", model_arn)
+        check_quota(self._quota, "model", len(self._table))
         record: Record = {key: value for key, value in params.items() if key != "Tags"}
         record["Resolved"] = [
             resolve(container, self._package, self._artifact) for container in containers(params)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from include.localcloud.clock import Clock
+from include.localcloud.quota import Quota
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.tags import Tags
-from include.localcloud.sagemaker.wording import invalid
+from include.localcloud.sagemaker.wording import check_quota, conflict, invalid
 from include.localcloud.scope import ACCOUNT, arn
 from include.localcloud.state import Record, Table
 
@@ -22,11 +23,18 @@ class PackageGroups:
     """The groups of the model registry; `has_packages` tells whether a group still holds packages."""
 
     def __init__(
-        self, table: Table, *, tags: Tags, clock: Clock, has_packages: Callable[[str], bool]
+        self,
+        table: Table,
+        *,
+        tags: Tags,
+        clock: Clock,
+        quota: Quota,
+        has_packages: Callable[[str], bool],
     ) -> None:
         self._table = table
         self._tags = tags
         self._clock = clock
+        self._quota = quota
         self._has_packages = has_packages
 
     def get(self, name: str) -> Record:
@@ -40,6 +48,7 @@ class PackageGroups:
         name = params["ModelPackageGroupName"]
         if name in self._table:
             raise invalid(f"Model Package Group already exists: {_arn(name)}")
+        check_quota(self._quota, "model-package-group", len(self._table))
         record: Record = {key: value for key, value in params.items() if key != "Tags"}
         record |= {
             "ModelPackageGroupArn": _arn(name),
@@ -69,7 +78,7 @@ class PackageGroups:
         record = self.get(params["ModelPackageGroupName"])
         name = record["ModelPackageGroupName"]
         if self._has_packages(name):
-            raise invalid(
+            raise conflict(
                 f"Model Package Group {record['ModelPackageGroupArn']} cannot be deleted: it has packages."
             )
         del self._table[name]

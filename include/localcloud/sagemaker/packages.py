@@ -5,10 +5,11 @@ from typing import Any
 
 from include.localcloud.clock import Clock
 from include.localcloud.protocol import AwsError
+from include.localcloud.quota import Quota
 from include.localcloud.sagemaker.listing import page
 from include.localcloud.sagemaker.package_groups import CREATED_BY, PackageGroups
 from include.localcloud.sagemaker.tags import Tags
-from include.localcloud.sagemaker.wording import invalid
+from include.localcloud.sagemaker.wording import check_quota, conflict, invalid
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
@@ -51,11 +52,12 @@ _UPDATED = (
 class Packages:
     """The packages of the model registry, by ARN: versions of a group, or unversioned by name."""
 
-    def __init__(self, table: Table, *, tags: Tags, clock: Clock) -> None:
+    def __init__(self, table: Table, *, tags: Tags, clock: Clock, quota: Quota) -> None:
         self.groups: PackageGroups  # set by whoever joins the two
         self._table = table
         self._tags = tags
         self._clock = clock
+        self._quota = quota
 
     def get(self, name: str) -> Record:
         """Return the package by its ARN or name; raise ValidationException when there is none."""
@@ -73,6 +75,7 @@ class Packages:
         if known is not None:
             return {"ModelPackageArn": known}
         now = self._clock.now()
+        check_quota(self._quota, "model-package", len(self._table))
         record: Record = {key: value for key, value in params.items() if key not in _NOT_STORED}
         if "ModelPackageGroupName" in params:
             if "ModelPackageName" in params:
@@ -192,7 +195,7 @@ class Packages:
             if record["Request"].get("ClientToken") == token:
                 if record["Request"] != params:
                     text = f"ClientToken {token} was used before with other parameters; use a new one."
-                    raise AwsError("ConflictException", text)
+                    raise conflict(text)
                 package_arn: str = record["ModelPackageArn"]
                 return package_arn
         return None

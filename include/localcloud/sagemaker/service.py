@@ -60,15 +60,26 @@ class SageMaker:
 
         artifacts = Artifacts(objects, folder / "artifacts")
         tags = Tags(tables["tags"], exists)
-        packages = Packages(tables["packages"], tags=tags, clock=clock)
+        packages = Packages(tables["packages"], tags=tags, clock=clock, quota=faults.quota)
         groups = PackageGroups(
-            tables["package-groups"], tags=tags, clock=clock, has_packages=packages.in_group
+            tables["package-groups"],
+            tags=tags,
+            clock=clock,
+            quota=faults.quota,
+            has_packages=packages.in_group,
         )
         packages.groups = groups
         models = Models(
-            tables["models"], tags=tags, clock=clock, package=packages.get, artifact=artifacts.present
+            tables["models"],
+            tags=tags,
+            clock=clock,
+            package=packages.get,
+            artifact=artifacts.present,
+            quota=faults.quota,
         )
-        configs = EndpointConfigs(tables["endpoint-configs"], models=models, tags=tags, clock=clock)
+        configs = EndpointConfigs(
+            tables["endpoint-configs"], models=models, tags=tags, clock=clock, quota=faults.quota
+        )
         self.transitions = Transitions(
             tables["endpoints"],
             runtime=runtime,
@@ -85,6 +96,7 @@ class SageMaker:
             transitions=self.transitions,
             tags=tags,
             clock=clock,
+            quota=faults.quota,
         )
         self._runs = ExperimentRuns(tables["experiments"], endpoints=endpoints, configs=configs, clock=clock)
         experiments = InferenceExperiments(
@@ -94,6 +106,7 @@ class SageMaker:
             runs=self._runs,
             tags=tags,
             clock=clock,
+            quota=faults.quota,
         )
         endpoints.holder = experiments.holder
         self.endpoints = tables["endpoints"]

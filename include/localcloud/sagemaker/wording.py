@@ -5,6 +5,7 @@ issues; "Cannot update in-progress endpoint …" and the limits on shadow varian
 """
 
 from include.localcloud.protocol import AwsError
+from include.localcloud.quota import Quota, excess
 
 
 def invalid(message: str) -> AwsError:
@@ -40,6 +41,13 @@ def conflict(message: str) -> AwsError:
 def in_use(message: str) -> AwsError:
     """Return the refusal to take a name, or a resource, that another has."""
     return AwsError("ResourceInUse", message)
+
+
+def check_quota(quota: Quota, kind: str, used: int, more: int = 1) -> None:
+    """Raise ResourceLimitExceeded where the quota has no room for `more` beside the `used` ones."""
+    refusal = excess(quota, kind, used, more)
+    if refusal is not None:
+        raise AwsError("ResourceLimitExceeded", refusal)
 
 
 def not_found(kind: str, arn: str) -> AwsError:

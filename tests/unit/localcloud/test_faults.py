@@ -148,3 +148,15 @@ def test_without_a_data_plane_instances_have_no_faults() -> None:
 def test_a_fault_that_makes_no_sense_is_refused(wanted: dict[str, Any], reason: str) -> None:
     with pytest.raises(FaultError, match=reason):
         Faults(data_plane=Plane()).add(wanted)
+
+
+def test_quotas_are_of_known_kinds_or_instance_types() -> None:
+    faults = Faults()
+    for wanted in ({"quota": 2, "of": "ml.m5.large"}, {"quota": 0, "of": "model"}):
+        faults.add(wanted)
+    assert (faults.quota("ml.m5.large"), faults.quota("model"), faults.quota("endpoint")) == (2, 0, None)
+    assert faults.shown() == [{"quota": 2, "of": "ml.m5.large"}, {"quota": 0, "of": "model"}]
+    with pytest.raises(FaultError, match="a quota is of 'idea'; allowed are an instance type, model, "):
+        faults.add({"quota": 2, "of": "idea"})
+    faults.clear()
+    assert faults.quota("model") is None

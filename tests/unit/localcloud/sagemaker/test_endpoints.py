@@ -271,3 +271,26 @@ def test_a_scalable_target_must_be_deregistered_before_it_goes(
         with pytest.raises(refused, match=r'"\[production\]" must be deregistered as scalable targets'):
             updated(plane, config)
     assert updated(plane, "two")["EndpointConfigName"] == "two"
+
+
+def test_a_quota_counts_both_fleets_of_an_update_and_only_the_batch_of_a_rolling_one(
+    plane: Any, variant: Any, refused: Any
+) -> None:
+    plane.config("c", variant(InitialInstanceCount=2))
+    plane.faults.add({"quota": 3, "of": "ml.m5.xlarge"})
+    plane.call("CreateEndpoint", EndpointName="e", EndpointConfigName="c")
+    plane.settle()
+    said = "'ml.m5.xlarge for endpoint usage' is 3 Instances, with current utilization of 2 Instances and a request "
+    with pytest.raises(refused, match=f"^ResourceLimitExceeded: .*{said}delta of 2 Instances"):
+        plane.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="c")
+    with pytest.raises(refused, match="request delta of 2 Instances"):
+        plane.call("CreateEndpoint", EndpointName="other", EndpointConfigName="c")
+    four = [{"VariantName": "production", "DesiredInstanceCount": 4}]
+    with pytest.raises(refused, match="request delta of 2 Instances"):
+        plane.call("UpdateEndpointWeightsAndCapacities", EndpointName="e", DesiredWeightsAndCapacities=four)
+    assert plane.endpoint()["ProductionVariants"][0]["DesiredInstanceCount"] == 2
+    batch = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}
+    rolling = {"RollingUpdatePolicy": batch}
+    plane.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="c", DeploymentConfig=rolling)
+    plane.settle()
+    assert "FailureReason" not in plane.endpoint()
