@@ -12,8 +12,10 @@ from include.aws.faults import calling
 from include.rollout.evidence import Evidence, Period, Threshold
 
 NAMESPACE = "AWS/SageMaker"
+INSTANCES = "/aws/sagemaker/Endpoints"  # of what instances use
 ERRORS = ("InvocationModelErrors", "Invocation4XXErrors", "Invocation5XXErrors")
 QUANTILES = ("p50", "p90", "p99")
+OVERHEADS = ("p50",)
 _QUERIES_PER_CALL = 500
 _DATAPOINTS_PER_CALL = 100_800
 _SHORT_PERIODS = (1, 5, 10, 20, 30)  # seconds; beyond, periods are multiples of 60
@@ -38,11 +40,14 @@ def read_evidence(
     sampling: float,
     thresholds: Sequence[Threshold] = (),
     quantiles: Sequence[str] = QUANTILES,
+    overheads: Sequence[str] = OVERHEADS,
+    utilization: Sequence[str] = (),
     whole: bool = False,
 ) -> Evidence:
     """Return what CloudWatch holds of both variants in [begin, end), the same periods for both.
 
-    Counts are Sums, latencies the `quantiles` in microseconds per period; with `whole` the percentiles of all requests of
+    Counts are Sums, latencies the `quantiles` in microseconds per period, overheads likewise; of each `utilization` the
+    highest and the average of all instances are read, in CloudWatch's per cent of one core or GPU. With `whole` the percentiles of all requests of
     the window are read too, as one period, where CloudWatch can give the window so. Periods without any datapoint are
     absent. Raises CloudError.
     """
@@ -66,7 +71,11 @@ def read_evidence(
         for threshold in thresholds:
             limit = threshold.production_us if role == "production" else threshold.shadow_us
             ask(role, "slower", threshold.label, "ModelLatency", f"TC({limit:.3f}:)", period)
-        ask(role, "overhead", "p50", "OverheadLatency", "p50", period)
+        for quantile in overheads:
+            ask(role, "overhead", quantile, "OverheadLatency", quantile, period)
+        for metric in utilization:
+            for stat in ("Maximum", "Average"):
+                ask(role, "utilization", f"{metric}.{stat.lower()}", metric, stat, period)
     rows: dict[str, dict[datetime, dict[str, Any]]] = {"production": {}, "shadow": {}}
     for identity, moment, value in _data(clients, queries, begin, end, period):
         role, field, name = meaning[identity]
@@ -100,7 +109,7 @@ def _query(
         "Id": identity,
         "MetricStat": {
             "Metric": {
-                "Namespace": NAMESPACE,
+                "Namespace": INSTANCES if metric.endswith("Utilization") else NAMESPACE,
                 "MetricName": metric,
                 "Dimensions": [
                     {"Name": "EndpointName", "Value": variants.endpoint},

@@ -10,6 +10,7 @@ import pandas as pd
 
 from include.gates.table import VARIANTS, Table
 from include.rollout.evidence import Threshold
+from include.rollout.fleet import Fleet
 from include.rollout.names import moment, timestamp
 from include.rollout.pairs import Pairs
 
@@ -37,6 +38,7 @@ def frame_of(table: Table) -> tuple[Any, dict[str, Any]]:
         "stray": table.stray,
         "contradicted": table.contradicted,
         "pairs": None if table.pairs is None else table.pairs.to_document(),
+        "fleets": {name: fleet.to_document() for name, fleet in table.fleets.items()},
     }
     return frame, window
 
@@ -55,5 +57,6 @@ def table_of(frame: Any, window: Mapping[str, Any]) -> Table:
         whole=whole,
         thresholds=tuple(Threshold(**t) for t in window["thresholds"]),
         pairs=None if window.get("pairs") is None else Pairs.from_document(window["pairs"]),
+        fleets={name: Fleet(**fleet) for name, fleet in window["fleets"].items()},
         **{name: window[name] for name in ("sampling", "period", "stable", "stray", "contradicted")},
     )

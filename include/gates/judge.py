@@ -12,7 +12,8 @@ from include.gates.look import Look, look_at
 from include.gates.reading import Reading
 from include.gates.table import Table
 from include.rollout.evidence import Evidence
-from include.rollout.gate import Finding, Gate, GatePolicy, Outcome, Severity
+from include.rollout.gate import Finding, Gate, GatePolicy, Outcome
+from include.rollout.rule import Severity
 from include.rollout.verdict import Verdict, fold
 from include.stats.calibration import PRIOR, Noise
 

@@ -12,7 +12,8 @@ from include.gates.calibration import log_ratios, sampling_variances, share_of
 from include.gates.reading import MOST_READINGS, Reading
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
 from include.gates.wording import between, count, milliseconds, percent, times
-from include.rollout.gate import Finding, Gate, LatencyGate, LatencyThresholdGate, Outcome, Severity
+from include.rollout.gate import Finding, Gate, LatencyGate, LatencyThresholdGate, Outcome
+from include.rollout.rule import Severity
 from include.stats.calibration import Noise, log_hazard, spread_between
 from include.stats.noninferiority import LogRatio, log_ratio_limits
 from include.stats.planning import largest_passing_ratio

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from include.gates.agreement import agreement, agreement_curve
 from include.gates.completeness import completeness, min_sample
+from include.gates.cost import cost
 from include.gates.drift import drift
 from include.gates.errors import error_rate, error_rate_curve, error_threshold, error_threshold_curve
 from include.gates.latency import latency, latency_curve, latency_threshold
+from include.gates.overhead import overhead
 from include.gates.reading import Reading
+from include.gates.saturation import saturation
 from include.gates.table import Table
 from include.rollout.gate import (
     AgreementGate,
@@ -24,8 +27,9 @@ from include.rollout.gate import (
     LatencyThresholdGate,
     MinSampleGate,
     Outcome,
-    Severity,
 )
+from include.rollout.operating import CostGate, OverheadGate, SaturationGate
+from include.rollout.rule import Severity
 from include.stats.calibration import PRIOR, Noise
 
 PAIRED = (AgreementGate, DriftGate)  # kinds that read the pairs; the others are not shown them
@@ -50,6 +54,12 @@ def assess(gate: Gate, table: Table, reading: Reading, noise: Noise = PRIOR) -> 
             return agreement(gate, table, reading)
         case DriftGate():
             return drift(gate, table, reading)
+        case SaturationGate():
+            return saturation(gate, table, reading)
+        case OverheadGate():
+            return overhead(gate, table, reading)
+        case CostGate():
+            return cost(gate, table, reading)
         case _:
             return reading.finding(
                 gate, Outcome.INCONCLUSIVE, f"there is no rule for a gate of kind {gate.kind}"

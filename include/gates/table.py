@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.rollout.evidence import Evidence, Period, Threshold
+from include.rollout.fleet import Fleet
 from include.rollout.pairs import Pairs
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,8 @@ class Table:
 
     Column names are "<variant>_invocations", "<variant>_error_<metric>", "<variant>_latency_<quantile>"
     (microseconds), "<variant>_slower_<label>", "<variant>_overhead_<quantile>" and
-    "<variant>_utilization_<metric>" (percent). Values that cannot be (negative, infinite, NaN, more errors
+    "<variant>_utilization_<metric>.<maximum or average>"
+    (percent of one core). Values that cannot be (negative, infinite, NaN, more errors
     than invocations, two different readings of one period) count as missing, never as zero.
     """
 
@@ -39,6 +41,7 @@ class Table:
     stray: int = 0  # periods outside the window or off its grid, ignored
     contradicted: int = 0  # periods read twice with different values, dropped
     pairs: Pairs | None = None
+    fleets: Mapping[str, Fleet] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -94,6 +97,7 @@ class Table:
             stray=stray,
             contradicted=contradicted,
             pairs=evidence.pairs,
+            fleets=evidence.fleets,
         )
 
 

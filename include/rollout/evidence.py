@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from include.rollout.fleet import Fleet
 from include.rollout.names import moment, timestamp
 from include.rollout.pairs import Pairs
 
@@ -24,7 +25,9 @@ class Period:
     latency: Mapping[str, float] = field(default_factory=dict)  # quantile ("p50") -> microseconds
     slower: Mapping[str, float] = field(default_factory=dict)  # threshold label -> requests slower than it
     overhead: Mapping[str, float] = field(default_factory=dict)  # quantile -> microseconds
-    utilization: Mapping[str, float] = field(default_factory=dict)  # CPUUtilization ... -> percent
+    utilization: Mapping[str, float] = field(
+        default_factory=dict
+    )  # "CPUUtilization.maximum", ".average" ... -> percent as AWS has it: of one core, or one GPU
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form that `from_document` reads back."""
@@ -75,6 +78,8 @@ class Evidence:
     thresholds: tuple[Threshold, ...] = ()
     stable: bool = True  # two reads in a row agreed
     pairs: Pairs | None = None  # what captures of both variants say, request by request; None: not asked for
+    # of "production" and "shadow", and what would serve once "promoted"; empty: not asked for
+    fleets: Mapping[str, Fleet] = field(default_factory=dict)
 
     @property
     def expected(self) -> tuple[datetime, ...]:
@@ -98,8 +103,12 @@ class Evidence:
             ],
             "stable": self.stable,
         }
-        # Only where there are any: what was stored without pairs keeps its digest.
-        return document if self.pairs is None else {**document, "pairs": self.pairs.to_document()}
+        # Only where there are any: what was stored without them keeps its digest.
+        if self.pairs is not None:
+            document["pairs"] = self.pairs.to_document()
+        if self.fleets:
+            document["fleets"] = {name: fleet.to_document() for name, fleet in self.fleets.items()}
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -115,4 +124,5 @@ class Evidence:
             thresholds=tuple(Threshold(**t) for t in document["thresholds"]),
             stable=document["stable"],
             pairs=None if document.get("pairs") is None else Pairs.from_document(document["pairs"]),
+            fleets={name: Fleet(**fleet) for name, fleet in document.get("fleets", {}).items()},
         )

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.rollout.operating import CostGate, OverheadGate, SaturationGate
+from include.rollout.rule import Rule, Severity
 from include.rollout.section import Section
 
 
@@ -25,31 +27,11 @@ class Outcome(StrEnum):
     NO_DATA = "NO_DATA"
 
 
-class Severity(StrEnum):
-    """How far a gate binds: critical findings decide, the others are shown."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
-
-
 ErrorMetric = Literal["InvocationModelErrors", "Invocation4XXErrors", "Invocation5XXErrors"]
 Quantile = Annotated[str, Field(pattern=r"^p(\d{1,2})(\.\d{1,2})?$", examples=["p50", "p90", "p99"])]
 
 
-class _Gate(Section):
-    severity: Severity = Field(
-        default=Severity.CRITICAL, description="critical decides; warning and info are shown"
-    )
-    alpha: float = Field(default=0.05, gt=0, le=0.2, description="one-sided error of the final reading")
-
-    @property
-    def name(self) -> str:
-        """Name the gate within its rollout; unique for what it measures."""
-        return str(getattr(self, "kind"))  # noqa: B009 - every member of the union has a kind
-
-
-class CompletenessGate(_Gate):
+class CompletenessGate(Rule):
     """Both variants were measured in nearly every period, and the shadow got its share of the requests."""
 
     kind: Literal["completeness"] = "completeness"
@@ -65,14 +47,14 @@ class CompletenessGate(_Gate):
     )
 
 
-class MinSampleGate(_Gate):
+class MinSampleGate(Rule):
     """Each variant answered at least so many requests in the window."""
 
     kind: Literal["min_sample"] = "min_sample"
     requests: int = Field(default=1000, ge=1, description="requests that each variant must have answered")
 
 
-class ErrorRateGate(_Gate):
+class ErrorRateGate(Rule):
     """The shadow's error rate is not above production's by more than max(relative x production's, absolute)."""
 
     kind: Literal["error_rate"] = "error_rate"
@@ -97,7 +79,7 @@ class ErrorRateGate(_Gate):
         return max(self.relative * production_rate, self.absolute)
 
 
-class ErrorThresholdGate(_Gate):
+class ErrorThresholdGate(Rule):
     """The shadow's error rate is below a fixed limit, whatever production does (an SLO)."""
 
     kind: Literal["error_threshold"] = "error_threshold"
@@ -111,7 +93,7 @@ class ErrorThresholdGate(_Gate):
         return f"error_threshold:{self.metric}"
 
 
-class LatencyThresholdGate(_Gate):
+class LatencyThresholdGate(Rule):
     """The shadow's whole-window latency percentile is below a fixed limit (an SLO)."""
 
     kind: Literal["latency_threshold"] = "latency_threshold"
@@ -124,7 +106,7 @@ class LatencyThresholdGate(_Gate):
         return f"latency_threshold:{self.quantile}"
 
 
-class LatencyGate(_Gate):
+class LatencyGate(Rule):
     """The shadow's latency quantile is at most (1 + margin) times production's, period by period."""
 
     kind: Literal["latency"] = "latency"
@@ -143,7 +125,7 @@ class LatencyGate(_Gate):
         return f"latency:{self.quantile}"
 
 
-class AgreementGate(_Gate):
+class AgreementGate(Rule):
     """At most a share of the requests gets another decision from the shadow than from production, in every segment."""
 
     kind: Literal["agreement"] = "agreement"
@@ -175,7 +157,7 @@ class AgreementGate(_Gate):
         return self
 
 
-class DriftGate(_Gate):
+class DriftGate(Rule):
     """The shadow's outputs are distributed as production's are, on the same requests."""
 
     kind: Literal["drift"] = "drift"
@@ -213,7 +195,10 @@ Gate = Annotated[
     | LatencyThresholdGate
     | LatencyGate
     | AgreementGate
-    | DriftGate,
+    | DriftGate
+    | SaturationGate
+    | OverheadGate
+    | CostGate,
     Field(discriminator="kind"),
 ]
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from include.rollout.budget import BudgetSection
 from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.errors import SpecError
-from include.rollout.gate import GatePolicy, LatencyGate
+from include.rollout.gate import GatePolicy
 from include.rollout.promotion import PromotionSection, Settings
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
@@ -177,9 +177,10 @@ class RolloutSpec(Section):
                 "proven at sampling 1, so sample everything or promote with production's settings"
             )
         for gate in self.gates.rules:
-            if isinstance(gate, LatencyGate) and gate.block % self.window.period:
+            block = getattr(gate, "block", self.window.period)
+            if block % self.window.period:
                 problems.append(
-                    f"gate {gate.name} has block {gate.block}; it must be a multiple of window.period ({self.window.period})"
+                    f"gate {gate.name} has block {block}; it must be a multiple of window.period ({self.window.period})"
                 )
         problems += unmeasurable(
             self.pairs, self.gates, None if self.capture is None else self.capture.percentage

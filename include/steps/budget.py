@@ -14,12 +14,17 @@ from include.rollout.stage import Stage
 from include.steps.rollout import Rollout
 
 
+def price_of(spec: RolloutSpec, kind: str) -> float | None:
+    """Return USD per hour of one instance, the spec's own price before the list's; None where neither has the type."""
+    own = spec.budget.prices.get(kind) if spec.budget is not None else None
+    return own if own is not None else prices.hourly(kind)
+
+
 def shadow_price(spec: RolloutSpec, baseline: Baseline) -> float | None:
     """Return USD per hour of all shadow instances, or None where the price of their type is not known."""
     kind = spec.candidate.instance_type or str(baseline.production.get("InstanceType", ""))
     count = spec.candidate.instance_count or int(baseline.production.get("InitialInstanceCount", 1))
-    own = spec.budget.prices.get(kind) if spec.budget is not None else None
-    each = own if own is not None else prices.hourly(kind)
+    each = price_of(spec, kind)
     return None if each is None else each * count
 
 

@@ -16,6 +16,7 @@ from include.rollout.names import moment, timestamp
 from include.rollout.spec import Mode
 from include.rollout.verdict import Verdict, deciding
 from include.rollout.window import Window
+from include.steps.fleets import fleets_of
 from include.steps.noise import noise_of, policy_of
 from include.steps.observe import Closed, asked_extension, read, window_of
 from include.steps.pairs import gather
@@ -41,7 +42,11 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
             rollout.spec, moment(opened["opened"]), extended=reading == 2, longer=asked_extension(rollout)
         )
         evidence = _evidence(rollout, window, closed, sleep)
-        evidence = replace(evidence, pairs=gather(rollout, window, evidence, sleep=sleep))
+        evidence = replace(
+            evidence,
+            pairs=gather(rollout, window, evidence, sleep=sleep),
+            fleets=fleets_of(rollout),
+        )
         stored = rollout.write(f"{Kind.EVIDENCE}/{reading}", evidence.to_document())
         evidence = Evidence.from_document(stored)
         say(f"reading {reading}: judging {len(evidence.production)} periods until {timestamp(evidence.end)}")

@@ -15,6 +15,7 @@ from include.rollout.errors import ReplayError
 from include.rollout.evidence import Evidence, Threshold
 from include.rollout.gate import LatencyGate, LatencyThresholdGate
 from include.rollout.names import moment, timestamp
+from include.rollout.operating import OverheadGate, SaturationGate
 from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Conclusion
@@ -132,6 +133,8 @@ def read(rollout: Rollout, window: Window, until: datetime, *, whole: bool = Fal
         sampling=rollout.spec.sampling,
         thresholds=_thresholds(rollout, window) if until > window.begin else (),
         quantiles=_quantiles(rollout.spec),
+        overheads=_overheads(rollout.spec),
+        utilization=utilization(rollout.spec),
         whole=whole,
     )
 
@@ -142,6 +145,16 @@ def _quantiles(spec: RolloutSpec) -> tuple[str, ...]:
         gate.quantile for gate in spec.gates.rules if isinstance(gate, LatencyGate | LatencyThresholdGate)
     }
     return (*metrics.QUANTILES, *sorted(named - set(metrics.QUANTILES)))
+
+
+def _overheads(spec: RolloutSpec) -> tuple[str, ...]:
+    named = {gate.quantile for gate in spec.gates.rules if isinstance(gate, OverheadGate)}
+    return (*metrics.OVERHEADS, *sorted(named - set(metrics.OVERHEADS)))
+
+
+def utilization(spec: RolloutSpec) -> tuple[str, ...]:
+    """Return the metrics of the instances' use that a gate names: every other would be paid for and shown nowhere."""
+    return tuple(sorted({gate.metric for gate in spec.gates.rules if isinstance(gate, SaturationGate)}))
 
 
 def stop_replay(rollout: Rollout, why: Closed) -> None:

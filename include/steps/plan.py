@@ -13,9 +13,10 @@ from include.aws import metrics
 from include.aws.clients import Clients
 from include.rollout.baseline import Baseline
 from include.rollout.capacity import warnings
-from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate, Severity
+from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
+from include.rollout.rule import Severity
 from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, changes_model, differences, endpoint_config, shadow_variant
 from include.rollout.window import floor_to

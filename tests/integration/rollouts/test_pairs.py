@@ -32,6 +32,14 @@ PAIRED: dict[str, Any] = {
     },
 }
 
+OPERATED: list[dict[str, Any]] = [
+    {"kind": "saturation", "metric": "MemoryUtilization", "block": 10, "severity": "info"},
+    {"kind": "saturation", "metric": "CPUUtilization", "block": 10, "severity": "info"},
+    {"kind": "saturation", "metric": "GPUUtilization", "block": 10, "severity": "info"},
+    {"kind": "overhead", "limit_ms": 60000, "block": 10, "severity": "info"},
+    {"kind": "cost", "ratio": 1.5},
+]
+
 
 def findings(drive: Any) -> dict[str, dict[str, Any]]:
     ledger = drive.rollout.ledger
@@ -68,8 +76,11 @@ def test_a_candidate_that_answers_differently_is_rolled_back_by_agreement(drive,
 
 
 def test_a_candidate_that_answers_the_same_passes_agreement(drive):
-    """500 requests are sent again and again: they are worth no more than 500, which is enough for 5 %."""
-    run = drive(**PAIRED)
+    """500 requests are sent again and again: they are worth no more than 500, which is enough for 5 %.
+
+    What it takes to run is read beside it: the load of its process, SageMaker's own time, and its price.
+    """
+    run = drive(**merge(PAIRED, {"gates": {"rules": [*PAIRED["gates"]["rules"], *OPERATED]}}))
     run.begin()
     assert run.watch() is Verdict.PROMOTE
     found = findings(run)
@@ -77,6 +88,14 @@ def test_a_candidate_that_answers_the_same_passes_agreement(drive):
     assert found["agreement"]["details"]["repetition"] > 2
     assert found["agreement"]["details"]["same"] == found["agreement"]["n"] > 1000
     assert found["agreement"]["details"]["missing"]["unreadable"] == 0
+    assert found["saturation:GPUUtilization"]["outcome"] == Outcome.NO_DATA
+    for metric, cores in (("MemoryUtilization", 1), ("CPUUtilization", 2)):
+        finding = found[f"saturation:{metric}"]
+        assert finding["outcome"] != Outcome.NO_DATA, finding["reason"]
+        assert 0 < finding["details"]["average"] <= finding["effect"] < 1000
+        assert finding["details"]["cores"] == cores
+    assert found["overhead:p50"]["effect"] > 0
+    assert (found["cost"]["outcome"], found["cost"]["effect"]) == (Outcome.PASS, 1)
     assert run.finish() is End.PROMOTED
     assert run.step(settle) is End.PROMOTED
 

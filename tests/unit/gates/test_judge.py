@@ -17,8 +17,8 @@ from include.rollout.gate import (
     LatencyThresholdGate,
     MinSampleGate,
     Outcome,
-    Severity,
 )
+from include.rollout.rule import Severity
 from include.rollout.verdict import Verdict
 
 POLICY = GatePolicy(

@@ -11,14 +11,8 @@ from include.gates.look import look
 from include.gates.reading import Contradiction, Reading
 from include.gates.table import Table
 from include.rollout.evidence import Threshold
-from include.rollout.gate import (
-    CompletenessGate,
-    GatePolicy,
-    LatencyGate,
-    LatencyThresholdGate,
-    Outcome,
-    Severity,
-)
+from include.rollout.gate import CompletenessGate, GatePolicy, LatencyGate, LatencyThresholdGate, Outcome
+from include.rollout.rule import Severity
 from include.rollout.verdict import deciding
 from include.stats.calibration import PRIOR, Noise
 

@@ -15,8 +15,8 @@ from include.rollout.gate import (
     ErrorThresholdGate,
     GatePolicy,
     MinSampleGate,
-    Severity,
 )
+from include.rollout.rule import Severity
 from tests.soak.world.endpoint import World, windows
 from tests.soak.world.trial import until
 

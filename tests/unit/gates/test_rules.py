@@ -21,7 +21,9 @@ from include.rollout.gate import (
     MinSampleGate,
     Outcome,
 )
+from include.rollout.operating import CostGate, OverheadGate, SaturationGate
 from tests.unit.gates.conftest import BEGIN, METRIC
+from tests.unit.gates.operated import ALIKE, ONE
 
 RULES = (
     CompletenessGate(),
@@ -30,14 +32,23 @@ RULES = (
     ErrorThresholdGate(limit=0.01),
     LatencyThresholdGate(quantile="p90", limit_ms=20),
     LatencyGate(quantile="p90", margin=0.2, block=10),
+    SaturationGate(block=10, margin=0.5),
+    SaturationGate(metric="DiskUtilization", block=10),
+    OverheadGate(limit_ms=20, block=10),
+    CostGate(ratio=1, per_million=50),
 )
+# Those that hold a measurement against a fixed number may contradict it at a single reading.
+FIXED = {"latency_threshold", "saturation", "overhead", "cost"}
 POLICY = GatePolicy(rules=RULES)
 numbers = st.one_of(
     st.none(),
     st.sampled_from([0.0, 1.0, 300.0, 600.0, -1.0, float("nan"), float("inf"), -float("inf"), 1e12, 0.5]),
     st.floats(0, 1000),
 )
-values = numbers.filter(lambda value: value is not None)
+values = st.one_of(
+    st.sampled_from([0.0, 1.0, 300.0, 600.0, -1.0, float("nan"), float("inf"), 1e12]), st.floats(0, 1000)
+)
+USES = [f"{m}Utilization.{s}" for m in ("CPU", "Disk") for s in ("maximum", "average")]
 
 
 @st.composite
@@ -53,6 +64,8 @@ def periods(draw):
                 invocations=draw(numbers),
                 errors=draw(st.dictionaries(st.just(METRIC), values, max_size=1)),
                 latency=quantiles,
+                overhead=draw(st.dictionaries(st.just("p50"), values, max_size=1)),
+                utilization=dict.fromkeys(USES[: draw(st.integers(0, 4))], draw(values)),
             )
         )
     return tuple(found)
@@ -69,6 +82,7 @@ def evidences(draw):
         shadow=draw(periods()),
         whole={"shadow": draw(st.dictionaries(st.sampled_from(["p90", "p99"]), values, max_size=2))},
         stable=draw(st.booleans()),
+        fleets=draw(st.sampled_from([{}, ALIKE, {"shadow": ONE}])),
     )
 
 
@@ -78,14 +92,14 @@ def usable(evidence):
     return table.column("shadow", "invocations")[table.used].sum()
 
 
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(evidence=evidences(), number=st.sampled_from([0, 1, 2]))
 def test_no_evidence_makes_a_rule_raise_and_thin_evidence_never_passes(evidence, number):
     table = Table.of(evidence)
     for gate in RULES:
         finding = assess(gate, table, Reading(number=number))
         assert finding.reason
-        assert finding.outcome is not Outcome.FAIL or gate.kind == "latency_threshold"
+        assert finding.outcome is not Outcome.FAIL or gate.kind in FIXED
         if finding.outcome is Outcome.PASS:
             assert usable(evidence) > 0
             if gate.kind.startswith("error"):
@@ -96,11 +110,18 @@ def test_no_evidence_makes_a_rule_raise_and_thin_evidence_never_passes(evidence,
                 assert number > 0
                 assert finding.periods >= 2
                 assert finding.high < finding.limit
+            if gate.kind in {"saturation", "overhead"}:
+                assert number > 0
+                assert finding.periods >= 2
+                assert finding.high < finding.limit
+            if gate.kind == "cost":
+                assert number > 0
+                assert evidence.fleets == ALIKE
             if gate.kind == "min_sample":
                 assert usable(evidence) >= 100
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(evidence=evidences())
 def test_no_evidence_makes_a_look_raise_or_abort_without_errors(evidence):
     found = look(evidence, POLICY)

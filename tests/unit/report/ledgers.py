@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from include.ledger.objects import Kind, Ledger, finding_key, replay_key, tick_key
 from include.ledger.reader import enrol
 from include.rollout.evidence import Evidence, Period
-from include.rollout.gate import Finding, Outcome, Severity
+from include.rollout.gate import Finding, Outcome
 from include.rollout.names import rollout_id, timestamp
+from include.rollout.rule import Severity
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 PERIOD = 10

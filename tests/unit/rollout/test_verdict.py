@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from include.rollout.gate import Finding, Outcome, Severity
+from include.rollout.gate import Finding, Outcome
+from include.rollout.rule import Severity
 from include.rollout.verdict import End, Verdict, deciding, fold
 
 
