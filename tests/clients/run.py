@@ -1,6 +1,6 @@
 """Unmodified AWS clients against the local cloud, each in a venv of its own made from its own lock.
 
-    .venv/bin/python -m tests.clients.run [awscli | sagemaker | sagemaker-core …]
+    .venv/bin/python -m tests.clients.run [airflow | awscli | sagemaker | sagemaker-core …]
 
 A client is told where the local cloud is by AWS_ENDPOINT_URL and by nothing else. Its scenario is a program beside
 its lock that ends with 0 when everything went as on AWS.
@@ -21,7 +21,7 @@ VENVS = PROJECT / ".run" / "clients"
 UV = PROJECT / ".tools" / "bin" / "uv"
 INSTALL_SECONDS, SCENARIO_SECONDS = 1200, 300
 # What a person's own settings could change about a client.
-OTHERS_SETTINGS = ("AWS_", "SAGEMAKER_", "PYTHON", "PIP_REQUIRE", "VIRTUAL_ENV")
+OTHERS_SETTINGS = ("AIRFLOW_", "AWS_", "SAGEMAKER_", "PYTHON", "PIP_REQUIRE", "VIRTUAL_ENV")
 # uv reads no pip configuration: it is handed on where packages are and whom to trust.
 PIP_TO_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
