@@ -20,6 +20,7 @@ from include.orchestration.operators import (
     PromoteOperator,
     RollBackOperator,
     SettleOperator,
+    WatchOperator,
 )
 
 with DAG(
@@ -47,6 +48,7 @@ with DAG(
     promoted = PromoteOperator(
         task_id="promote", priority_weight=50, trigger_rule="none_failed_min_one_success"
     )
+    watched = WatchOperator(task_id="watch", priority_weight=50)
     rolled_back = RollBackOperator(
         task_id="rollback", priority_weight=50, trigger_rule="none_failed_min_one_success"
     )
@@ -64,4 +66,6 @@ with DAG(
         >> decided
         >> [approved, promoted, rolled_back]
     )
-    approved >> [promoted, rolled_back] >> settled
+    approved >> [promoted, rolled_back]
+    promoted >> watched
+    [watched, rolled_back] >> settled

@@ -14,7 +14,16 @@ from include.rollout.errors import LedgerError, MissingError
 from include.rollout.names import is_rollout_id, timestamp
 
 __all__ = ["SCHEMA", "Kind", "Ledger", "canonical", "conclude_key", "content", "deployment_key"]
-__all__ += ["digest", "finding_key", "kind_of", "replay_key", "tick_key"]
+__all__ += [
+    "digest",
+    "finding_key",
+    "kind_of",
+    "replay_key",
+    "reverted_key",
+    "tick_key",
+    "watch_key",
+    "watched_key",
+]
 
 SCHEMA = 1
 _READABLE = range(max(1, SCHEMA - 1), SCHEMA + 1)  # a new version still reads its predecessor's rollouts
@@ -48,7 +57,7 @@ class Kind(StrEnum):
     DECISION = "decision"  # who, when, why, digest of the evidence
     APPROVAL = "approval"
     PROMOTION = "promotion"
-    WATCH = "watch"  # watch/<end of the period>
+    WATCH = "watch"  # watch/<end of the period>; watch/over: why it ended
     RESTORE = "restore"
     CLEANUP = "cleanup"
     FOREIGN = "foreign"  # a change of the endpoint that is not ours
@@ -91,14 +100,33 @@ def kind_of(key: str) -> Kind:
 
 def tick_key(end: datetime) -> str:
     """Name the look at the period that ends at `end`; names sort as the periods do, hence whole seconds."""
+    return f"{Kind.TICK}/{_whole(end)}"
+
+
+def watch_key(end: datetime) -> str:
+    """Name the look at the promoted candidate after the period that ends at `end`."""
+    return f"{Kind.WATCH}/{_whole(end)}"
+
+
+def watched_key() -> str:
+    """Name the note that the promoted candidate is watched no more: kept, or to be taken back; sorts behind the looks."""
+    return f"{Kind.WATCH}/over"
+
+
+def _whole(end: datetime) -> str:
     if end.microsecond:
         raise LedgerError(f"A tick ends at {end.isoformat()}; periods begin and end on whole seconds.")
-    return f"{Kind.TICK}/{timestamp(end)}"
+    return timestamp(end)
 
 
 def deployment_key(stage: str) -> str:
     """Name the deployment of a stage."""
     return f"{Kind.DEPLOYMENT}/{stage}"
+
+
+def reverted_key() -> str:
+    """Name the note that SageMaker took a guarded promotion back."""
+    return deployment_key("promoted.reverted")
 
 
 def replay_key(shard: int) -> str:

@@ -130,6 +130,35 @@ class PromoteOperator(StepOperator):
         return promote(rollout, wait)
 
 
+class WatchOperator(StepOperator):
+    """Looks after the promoted candidate from the triggerer, and takes the promotion back on evidence; if the spec asks."""
+
+    def execute(self, context: Any) -> Any:
+        """Begin to watch, or go on with what was found before."""
+        from include.steps.watch import is_watching
+
+        with performing(context) as rollout:
+            rollout.refuse_if_over()
+            context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+            watching = is_watching(rollout)
+        if watching:
+            self.defer(trigger=_looking(context, promoted=True), method_name="closed")
+        return self._go(context, None)
+
+    def closed(self, context: Any, event: Mapping[str, Any]) -> Any:
+        """Act on what was found."""
+        with performing(context):
+            _refuse_error(event)
+        return self._go(context, None)
+
+    def advance(self, rollout: Rollout, context: Any, wait: Wait | None) -> Any:
+        """Take the promotion back where the watch says so."""
+        from include.steps.restore import roll_back
+        from include.steps.watch import taken_back
+
+        return roll_back(rollout, wait) if taken_back(rollout) is not None else None
+
+
 class RollBackOperator(StepOperator):
     """Brings the endpoint back to the stage BASELINE."""
 
@@ -235,14 +264,12 @@ class MonitorOperator(BaseOperator):
 
     def closed(self, context: Any, event: Mapping[str, Any]) -> str | None:
         """Judge what the window showed, or watch on if it is extended."""
-        from include.rollout.errors import RolloutError
         from include.rollout.verdict import Verdict
         from include.steps.judge import extend, take_reading
         from include.steps.observe import Closed, stop_replay
 
         with performing(context) as rollout:
-            if "error" in event:
-                raise RolloutError(event["error"])
+            _refuse_error(event)
             why = Closed(event["closed"])
             verdict = take_reading(rollout, why)
             extended = verdict is Verdict.INCONCLUSIVE and why is Closed.END and extend(rollout)
@@ -253,11 +280,25 @@ class MonitorOperator(BaseOperator):
         return None
 
     def _watch(self, context: Any) -> None:
-        ledger, connection = ledger_place()
-        run = context["dag_run"]
-        self.defer(
-            trigger=WindowTrigger(
-                dag_id=run.dag_id, run_id=run.run_id, ledger=ledger, ledger_connection=connection
-            ),
-            method_name="closed",
-        )
+        self.defer(trigger=_looking(context), method_name="closed")
+
+
+def _looking(context: Any, *, promoted: bool = False) -> WindowTrigger:
+    """Return the trigger that looks at the run's rollout, at the shadow or at the `promoted` candidate."""
+    ledger, connection = ledger_place()
+    run = context["dag_run"]
+    return WindowTrigger(
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        ledger=ledger,
+        ledger_connection=connection,
+        promoted=promoted,
+    )
+
+
+def _refuse_error(event: Mapping[str, Any]) -> None:
+    """Raise what went wrong in the triggerer, in its own words."""
+    from include.rollout.errors import RolloutError
+
+    if "error" in event:
+        raise RolloutError(event["error"])

@@ -72,14 +72,20 @@ class WaitTrigger(BaseTrigger):
 
 
 class WindowTrigger(BaseTrigger):
-    """Takes a look after every period and fires when the window closes. Its memory is the ledger: it may die anywhere."""
+    """Takes a look after every period and fires when the window closes. Its memory is the ledger: it may die anywhere.
 
-    def __init__(self, *, dag_id: str, run_id: str, ledger: str, ledger_connection: str) -> None:
+    `promoted` says that the promoted candidate is looked after, rather than the shadow.
+    """
+
+    def __init__(
+        self, *, dag_id: str, run_id: str, ledger: str, ledger_connection: str, promoted: bool = False
+    ) -> None:
         super().__init__()
         self.dag_id = dag_id
         self.run_id = run_id
         self.ledger = ledger
         self.ledger_connection = ledger_connection
+        self.promoted = promoted
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments; credentials stay in the connection."""
@@ -90,13 +96,16 @@ class WindowTrigger(BaseTrigger):
                 "run_id": self.run_id,
                 "ledger": self.ledger,
                 "ledger_connection": self.ledger_connection,
+                "promoted": self.promoted,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Observe until the window is closed; one readable line a look goes to the task's log."""
         from include.steps.observe import observe
+        from include.steps.watch import look_after
 
+        look, stage = (look_after, "watch") if self.promoted else (observe, "window")
         rollout = None
         failing_since: float | None = None
         said: tuple[str, ...] = ()
@@ -111,7 +120,7 @@ class WindowTrigger(BaseTrigger):
                         ledger=self.ledger,
                         ledger_connection=self.ledger_connection,
                     )
-                progress = await asyncio.to_thread(observe, rollout)
+                progress = await asyncio.to_thread(look, rollout)
                 failing_since = None
             except (CloudError, LedgerError) as error:
                 if isinstance(error, CloudError) and not error.transient:
@@ -129,7 +138,7 @@ class WindowTrigger(BaseTrigger):
                 return
             if progress.lines != said:
                 for line in progress.lines:
-                    log.info("[%s window] %s", rollout.id, line)
+                    log.info("[%s %s] %s", rollout.id, stage, line)
                 said = progress.lines
             if progress.closed is not None:
                 yield TriggerEvent({"closed": progress.closed.value})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.ledger.objects import Kind, deployment_key
+from include.ledger.objects import Kind, deployment_key, reverted_key, watched_key
 from include.ledger.reader import Document, Record
 from include.report.numbers import count, evidence, instant, span
 from include.report.series import window
@@ -93,6 +93,8 @@ def _ended(record: Record, word: str) -> str:
     match word:
         case End.PROMOTED:
             return f"The candidate was promoted{by} and now serves {endpoint}"
+        case End.ROLLED_BACK if _taken_back(record):
+            return f"The promotion was taken back; {endpoint} serves what it served before"
         case End.ROLLED_BACK:
             return f"Rolled back{by}; {endpoint} serves what it served before"
         case End.INCONCLUSIVE if (record.get(Kind.APPROVAL) or {"approved": True}).get("approved") is False:
@@ -119,6 +121,8 @@ def _doing(record: Record) -> str:
     """Say what a rollout without an outcome is doing, from the last thing that it wrote."""
     has, endpoint = record.get, endpoint_of(record)
     decision = has(Kind.DECISION)
+    if _watches_promoted(record):
+        return f"The candidate was promoted on endpoint {endpoint} and is being watched"
     if has(Kind.PROMOTION) is not None or has(Kind.RESTORE) is not None:
         return "The decision was carried out; what the rollout created is being cleaned up"
     if decision is not None and _awaits_approval(record, decision):
@@ -141,6 +145,21 @@ def _doing(record: Record) -> str:
     if has(Kind.BASELINE) is not None:
         return f"Endpoint {endpoint} is ours for this rollout; the candidate is being registered"
     return "The rollout is being opened"
+
+
+def _taken_back(record: Record) -> bool:
+    over = record.get(watched_key())
+    return record.get(reverted_key()) is not None or (over is not None and over.get("closed") != "end")
+
+
+def _watches_promoted(record: Record) -> bool:
+    asked = ((record.get(Kind.SPEC) or {}).get("spec") or {}).get("promotion") or {}
+    return (
+        bool(asked.get("watch"))
+        and record.get(Kind.PROMOTION) is not None
+        and record.get(watched_key()) is None
+        and not record.all(Kind.FAILURE)
+    )
 
 
 def _awaits_approval(record: Record, decision: Document) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from include.ledger.objects import Kind
+from include.ledger.objects import Kind, reverted_key, watched_key
 from include.ledger.reader import Document, Record
 from include.report.numbers import instant, span
 from include.rollout.names import moment
@@ -76,6 +76,9 @@ def _candidate(record: Record, tail: str, document: Document) -> _Told:
 
 
 def _deployment(record: Record, tail: str, document: Document) -> _Told:
+    if f"{Kind.DEPLOYMENT}/{tail}" == reverted_key():
+        yield "the guardrails", "took the promotion back", _text(document, "reason")
+        return
     stage, _, begun = tail.partition(".")
     target = {
         "shadow": "the shadow beside production",
@@ -140,6 +143,13 @@ def _promotion(record: Record, tail: str, document: Document) -> _Told:
     yield _ROLLOUT, f"promoted model {document.get('model')} with {document.get('config')}", ""
 
 
+def _watch(record: Record, tail: str, document: Document) -> _Told:
+    if f"{Kind.WATCH}/{tail}" == watched_key():
+        kept = document.get("closed") == "end"
+        verb = "kept the promoted candidate" if kept else "took the promotion back"
+        yield _text(document, "who") or "the watch", verb, _text(document, "why")
+
+
 def _restore(record: Record, tail: str, document: Document) -> _Told:
     yield _ROLLOUT, f"restored endpoint config {document.get('config')}", ""
 
@@ -173,6 +183,7 @@ _TELLERS: dict[str, Callable[[Record, str, Document], _Told]] = {
     Kind.DECISION: _decision,
     Kind.APPROVAL: _approval,
     Kind.PROMOTION: _promotion,
+    Kind.WATCH: _watch,
     Kind.RESTORE: _restore,
     Kind.FOREIGN: _foreign,
     Kind.FAILURE: _failure,

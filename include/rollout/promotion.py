@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.rollout.gate import Quantile
+from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, Gate, LatencyGate, Quantile
+from include.rollout.rule import Severity
 from include.rollout.section import Section
 
+WATCHED = (ErrorRateGate, ErrorThresholdGate, LatencyGate)  # kinds of gates that watch a promoted candidate
 _LONGEST_DEPLOYMENT = 28800  # seconds that SageMaker lets a guarded deployment take
 
 
@@ -83,3 +86,27 @@ class PromotionSection(Section):
     keep_shadow: bool = Field(
         default=False, description="leave the shadow on the endpoint while a person is asked to approve"
     )
+    watch: int = Field(
+        default=0,
+        ge=0,
+        le=30 * 86400,
+        description="seconds that the promoted candidate is watched, and taken back on evidence; 0: it is not",
+    )
+
+
+def unwatchable(watch: int, rules: Iterable[Gate], *, period: int, length: int) -> list[str]:
+    """Say why a promoted candidate cannot be watched for `watch` seconds; nothing where it can, or is not to be."""
+    if not watch:
+        return []
+    problems = []
+    if watch % period or watch > length:
+        problems.append(
+            f"promotion.watch is {watch}; each period of it is compared with one of the window's, so it must be a "
+            f"multiple of window.period ({period}) and at most window.length ({length})"
+        )
+    if not any(isinstance(r, WATCHED) and r.abort and r.severity is Severity.CRITICAL for r in rules):
+        problems.append(
+            "promotion.watch is set and no gate can watch; add a critical error_rate, error_threshold or latency gate "
+            "that takes part in the early abort, or leave watch out"
+        )
+    return problems

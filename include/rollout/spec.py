@@ -13,7 +13,7 @@ from include.rollout.budget import BudgetSection
 from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy
-from include.rollout.promotion import PromotionSection, Settings
+from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
 from include.rollout.section import Name, Section
@@ -191,6 +191,12 @@ class RolloutSpec(Section):
                 f"promotion.guardrails.wait is {guardrails.wait}; its alarms look at periods of {self.window.period} s "
                 "(window.period), so wait for one at least"
             )
+        problems += unwatchable(
+            self.promotion.watch,
+            self.gates.rules,
+            period=self.window.period,
+            length=self.window.length,
+        )
         if self.strategy is Strategy.MANAGED:
             problems += self._unmanageable()
         candidate = self.candidate

@@ -7,11 +7,13 @@ from include.rollout.errors import RefusedError, TerminalError
 from include.rollout.spec import recall
 from include.rollout.verdict import Conclusion
 from include.steps.rollout import Rollout
+from include.steps.watch import is_watching
 
 
 def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, seconds: int = 0) -> str:
-    """Record what a named person asks for and why; the monitoring task acts on it at its next look.
+    """Record what a named person asks for and why; the task that watches acts on it at its next look.
 
+    A promoted candidate that is still watched can be removed, and nothing else.
     Promoting ends the window early, so no gate can pass on it: it overrides an INCONCLUSIVE verdict and needs
     promotion.override in the spec. Raises RefusedError for what cannot be done, TerminalError once it is over.
     """
@@ -23,7 +25,8 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
     if not who.strip() or not why.strip():
         raise RefusedError("a conclusion is recorded with who asked and why; give both.")
     spec = recall(stored["spec"], f"the stored spec of rollout {rollout.id}")
-    if ledger.read(Kind.REPLAY_STOP) is not None:
+    watched = action is Conclusion.REMOVE and is_watching(rollout)
+    if ledger.read(Kind.REPLAY_STOP) is not None and not watched:
         raise TerminalError(
             f"the window of rollout {rollout.id} is closed already; what the gates found stands."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +13,7 @@ from include.aws import endpoints, metrics
 from include.gates.look import Look, look
 from include.ledger.objects import Kind, replay_key, tick_key
 from include.rollout.errors import ReplayError
-from include.rollout.evidence import Evidence, Threshold
+from include.rollout.evidence import Evidence, Period, Threshold
 from include.rollout.gate import LatencyGate, LatencyThresholdGate
 from include.rollout.names import moment, timestamp
 from include.rollout.operating import OverheadGate, SaturationGate
@@ -132,14 +133,14 @@ def read(rollout: Rollout, window: Window, until: datetime, *, whole: bool = Fal
         period=window.period,
         sampling=rollout.spec.sampling,
         thresholds=_thresholds(rollout, window) if until > window.begin else (),
-        quantiles=_quantiles(rollout.spec),
+        quantiles=quantiles(rollout.spec),
         overheads=_overheads(rollout.spec),
         utilization=utilization(rollout.spec),
         whole=whole,
     )
 
 
-def _quantiles(spec: RolloutSpec) -> tuple[str, ...]:
+def quantiles(spec: RolloutSpec) -> tuple[str, ...]:
     """Return the percentiles to read: those that are shown, and any other that a gate names."""
     named = {
         gate.quantile for gate in spec.gates.rules if isinstance(gate, LatencyGate | LatencyThresholdGate)
@@ -155,6 +156,21 @@ def _overheads(spec: RolloutSpec) -> tuple[str, ...]:
 def utilization(spec: RolloutSpec) -> tuple[str, ...]:
     """Return the metrics of the instances' use that a gate names: every other would be paid for and shown nowhere."""
     return tuple(sorted({gate.metric for gate in spec.gates.rules if isinstance(gate, SaturationGate)}))
+
+
+def summed(rows: Sequence[Period], since: datetime) -> dict[str, Any]:
+    """Sum up a variant's periods, with the last one's p50 and p90 and every period since `since`."""
+    invocations = sum(row.invocations or 0.0 for row in rows)
+    errors = sum(row.errors.get("InvocationModelErrors", 0.0) for row in rows)
+    last = rows[-1].latency if rows else {}
+    return {
+        "invocations": invocations,
+        "errors": errors,
+        "error_rate": errors / invocations if invocations else 0.0,
+        "p50_ms": last["p50"] / 1000 if "p50" in last else None,
+        "p90_ms": last["p90"] / 1000 if "p90" in last else None,
+        "periods": [row.to_document() for row in rows if row.start >= since],
+    }
 
 
 def stop_replay(rollout: Rollout, why: Closed) -> None:
@@ -291,7 +307,7 @@ def _warm_history(rollout: Rollout, window: Window) -> list[dict[str, Any]]:
     before = metrics.read_evidence(
         rollout.clients,
         rollout.variants,
-        quantiles=_quantiles(spec),
+        quantiles=quantiles(spec),
         begin=begin,
         end=window.begin,
         period=window.period,
@@ -314,7 +330,7 @@ def _last_tick(rollout: Rollout, window: Window) -> datetime:
 
 
 def _tick(evidence: Evidence, found: Look, window: Window, seen: datetime) -> dict[str, Any]:
-    numbers = {role: _numbers(evidence, role, seen) for role in ("production", "shadow")}
+    numbers = {"production": summed(evidence.production, seen), "shadow": summed(evidence.shadow, seen)}
     left = window.end - evidence.end
     parts = [f"{evidence.end:%H:%M:%S}"]
     for role, values in numbers.items():
@@ -333,20 +349,4 @@ def _tick(evidence: Evidence, found: Look, window: Window, seen: datetime) -> di
         "by_gate": {gate: curve[-1] for gate, curve in found.curves.items() if curve},
         "abort": found.sentence if found.aborts else None,
         "line": " · ".join(parts),
-    }
-
-
-def _numbers(evidence: Evidence, role: str, seen: datetime) -> dict[str, Any]:
-    """Sum up a variant from the window's begin, with the last period's p50 and p90 and every period since `seen`."""
-    rows = evidence.production if role == "production" else evidence.shadow
-    invocations = sum(row.invocations or 0.0 for row in rows)
-    errors = sum(row.errors.get("InvocationModelErrors", 0.0) for row in rows)
-    last = rows[-1].latency if rows else {}
-    return {
-        "invocations": invocations,
-        "errors": errors,
-        "error_rate": errors / invocations if invocations else 0.0,
-        "p50_ms": last["p50"] / 1000 if "p50" in last else None,
-        "p90_ms": last["p90"] / 1000 if "p90" in last else None,
-        "periods": [row.to_document() for row in rows if row.start >= seen],
     }

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 from include.aws import endpoints
 from include.aws.alarms import ensure as ensure_alarm
+from include.ledger.objects import reverted_key
 from include.rollout.errors import TerminalError
 from include.rollout.guardrail import alarms
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action
 from include.steps.decide import refused_by_approval
-from include.steps.reach import begun_key, reach, reverted_key
+from include.steps.reach import begun_key, reach
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
+from include.steps.watch import taken_back
 
 
 def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
@@ -32,6 +34,8 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     refusal = refused_by_approval(rollout)
     if refusal is not None:
         raise TerminalError(f"{refusal['who']} refused to promote rollout {rollout.id}; it is rolled back.")
+    if taken_back(rollout) is not None:
+        return None  # a promotion that was taken back is never made again
     lease = rollout.lease()
     if wait is None or wait.phase == Stage.BASELINE:
         if not _promoting(rollout):
@@ -58,8 +62,6 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
 
 def _reverted(rollout: Rollout, wait: Wait | None) -> bool:
     """Say, and note, whether SageMaker took the promotion back: the endpoint is InService on the config before it."""
-    if rollout.ledger.read(reverted_key()) is not None:
-        return True
     if wait is None or not wait.attempts:
         return False
     baseline = rollout.baseline

@@ -82,11 +82,6 @@ def reach(
     )
 
 
-def reverted_key() -> str:
-    """Name the note that SageMaker took a guarded promotion back."""
-    return deployment_key(f"{Stage.PROMOTED.value.lower()}.reverted")
-
-
 def begun_key(stage: Stage) -> str:
     """Name the note that an update towards a stage was about to be asked for."""
     return deployment_key(f"{stage.value.lower()}.begun")

@@ -35,7 +35,7 @@ def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | 
 
 
 def roll_back(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
-    """Carry out the decision to roll back, and say so in the ledger."""
+    """Carry out the decision to roll back, or to take a promotion back, and say so in the ledger."""
     rollout.refuse_if_over()
     rollout.ledger.require("decision")
     pending = restore(rollout, rollout.lease(), wait)

@@ -150,7 +150,7 @@ class Rollout:
 
 
 def longest(spec: RolloutSpec) -> timedelta:
-    """Return how long a rollout may last, whatever it waits for: 4 updates, the window, guardrails and an approval."""
+    """Return how long a rollout may last, whatever it waits for: updates, window, guardrails, approval and watch."""
     window, promotion = spec.window, spec.promotion
     seconds = (
         4 * spec.deploy_timeout + window.opening + window.warm_up + 2 * window.maximum + window.lag + _MARGIN
@@ -159,4 +159,6 @@ def longest(spec: RolloutSpec) -> timedelta:
         seconds += promotion.guardrails.seconds
     if promotion.approval:
         seconds += promotion.approval_timeout
+    if promotion.watch:
+        seconds += window.warm_up + promotion.watch + window.lag + spec.deploy_timeout
     return timedelta(seconds=seconds)

@@ -18,11 +18,11 @@ from include.rollout.verdict import Action, End
 from include.steps.budget import note_cost
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
-from include.steps.reach import reverted_key
 from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
 from include.steps.rollout import EXPIRES, NEVER, Rollout, Wait
+from include.steps.watch import is_watching, taken_back
 
 _OTHERS = "others"  # the phase of a wait for an update that is not ours
 _ABOUT_EVIDENCE = ("completeness", "min_sample")  # every other kind of gate is about the candidate
@@ -121,7 +121,7 @@ def _carried_out(rollout: Rollout) -> End | None:
     if decision is None:
         return None
     refused = refused_by_approval(rollout) is not None
-    undone = refused or ledger.read(reverted_key()) is not None
+    undone = refused or taken_back(rollout) is not None
     stage = Stage.PROMOTED if decision["action"] == Action.PROMOTE and not undone else Stage.BASELINE
     if not (state.in_service and state.config == config_name(rollout.id, stage, baseline)):
         return None
@@ -235,10 +235,11 @@ def _reason(rollout: Rollout, end: End) -> str:
     refusal = refused_by_approval(rollout)
     if refusal is not None:
         return f"{refusal['who']} did not approve the promotion: {refusal['why'] or 'no reason given'}"
-    reverted = ledger.read(reverted_key())
-    if reverted is not None:
-        return f"the guardrails took the promotion back: {reverted['reason']}"
-    return str(ledger.require(Kind.DECISION)["why"])
+    back = taken_back(rollout)
+    if back is not None:
+        return back
+    cut_short = "; its watch was cut short" if end is End.PROMOTED and is_watching(rollout) else ""
+    return f"{ledger.require(Kind.DECISION)['why']}{cut_short}"
 
 
 def _crash(rollout: Rollout) -> str:

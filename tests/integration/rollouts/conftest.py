@@ -38,6 +38,7 @@ from include.steps.replay import replay_shard
 from include.steps.restore import roll_back
 from include.steps.rollout import Rollout, Wait
 from include.steps.settle import settle
+from include.steps.watch import is_watching, look_after, taken_back
 
 ROOT = Path(__file__).resolve().parents[3]
 REGION = "us-east-1"
@@ -235,10 +236,21 @@ class Drive:
             for shard in shards:
                 shard.join(timeout=30)
 
+    def look_after(self) -> None:
+        """Watch the promoted candidate until that is over, and take the promotion back if it is to be."""
+        rollout = self.rollout
+        while is_watching(rollout):
+            progress = look_after(rollout)
+            self.lines += progress.lines
+            time.sleep(min(progress.again_in, 0.5))
+        if taken_back(rollout) is not None:
+            self.step(roll_back)
+
     def finish(self) -> End:
-        """Decide, carry it out, settle."""
+        """Decide, carry it out, watch what was promoted, settle."""
         settle_verdict(self.rollout)
         self.step(promote if decide(self.rollout) is Action.PROMOTE else roll_back)
+        self.look_after()
         end: End = self.step(settle)
         return end
 

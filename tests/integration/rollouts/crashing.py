@@ -33,7 +33,7 @@ from tests.integration.rollouts.mortal import Kill, Log, Order, Way, perform
 
 CLOCK = 20  # seconds of the cloud per second of the machine
 PRODUCTION, CANDIDATE = "0.111111", "0.222222"
-_PATIENCE = 90.0  # seconds of the machine that one process may take
+_PATIENCE = 300.0  # seconds of the machine that one process may take
 
 
 class Care(StrEnum):
@@ -121,7 +121,7 @@ class Trial:
         spec = document(self.endpoint, "", candidate={"environment": environment}, deploy_timeout=3600)
         del spec["replay"]
         spec["strategy"] = self.strategy.value
-        spec["promotion"] = {"override": True}
+        spec["promotion"] = {"override": True, "watch": 1200 if self.way is Way.TAKEN_BACK else 0}
         spec["window"] |= {"length": 1200, "maximum": 1200, "opening": 3600}
         spec["gates"] = {
             "abort_alpha": 0.2,
@@ -169,7 +169,8 @@ class Trial:
             end = End(str(log.end))
             allowed = {
                 Care.AGAIN: {self.way.end},
-                Care.JANITOR: {self.way.end, End.CRASHED},
+                Care.JANITOR: {self.way.end, End.CRASHED}
+                | ({End.PROMOTED} if self.way is Way.TAKEN_BACK else set()),
                 Care.FOREIGN: {End.FOREIGN_CHANGE},
             }[point.care]
             assert end in allowed, f"it ended {end}"
@@ -207,7 +208,7 @@ class Trial:
         assert caller.failures == []
         assert caller.answered > 0
         assert caller.answers <= {PRODUCTION, CANDIDATE}
-        if self.way is not Way.PROMOTE:
+        if self.way not in (Way.PROMOTE, Way.TAKEN_BACK):
             assert caller.answers == {PRODUCTION}
 
     def _check_packages(self, end: End) -> None:

@@ -22,6 +22,7 @@ from include.steps.promote import promote
 from include.steps.register import register
 from include.steps.restore import roll_back
 from include.steps.settle import settle
+from include.steps.watch import is_watching
 from tests.integration.rollouts.conftest import Drive, session
 
 _READS = ("Describe", "List", "Get", "BatchDescribe", "BatchGet")
@@ -33,6 +34,7 @@ class Way(StrEnum):
     PROMOTE = "promote"  # a person overrides an inconclusive verdict
     ROLL_BACK = "roll back"  # a person removes the shadow
     ABORT = "abort"  # the evidence is against the candidate
+    TAKEN_BACK = "taken back"  # promoted, and removed by a person while it was watched
     MARK_FAILED = "mark failed"  # settled without a decision, as when a person marks the run failed
 
     @property
@@ -96,7 +98,8 @@ def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
     """Return the tasks of a rollout in their order; each may be run again."""
 
     def watch() -> None:
-        asked = {Way.PROMOTE: Conclusion.PROMOTE, Way.ROLL_BACK: Conclusion.REMOVE}.get(way)
+        promoting = way in (Way.PROMOTE, Way.TAKEN_BACK)
+        asked = Conclusion.PROMOTE if promoting else Conclusion.REMOVE if way is Way.ROLL_BACK else None
         if asked is not None:
             conclude(drive.rollout, asked, who="Ada", why="a test")
         drive.watch()
@@ -104,8 +107,13 @@ def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
     def act() -> None:
         drive.step(promote if decide(drive.rollout) is Action.PROMOTE else roll_back)
 
+    def look_after() -> None:
+        if way is Way.TAKEN_BACK and is_watching(drive.rollout):
+            conclude(drive.rollout, Conclusion.REMOVE, who="Ada", why="a test")
+        drive.look_after()
+
     begin = [drive.open, lambda: register(drive.rollout), lambda: drive.step(deploy_shadow)]
-    judged = [watch, lambda: settle_verdict(drive.rollout), act]
+    judged = [watch, lambda: settle_verdict(drive.rollout), act, look_after]
     return [*begin, *([] if way is Way.MARK_FAILED else judged), lambda: drive.step(settle)]
 
 

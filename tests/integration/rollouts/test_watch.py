@@ -1,0 +1,200 @@
+"""A promoted candidate is looked after for a while, and taken back when production is worse than in the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from include.aws import endpoints
+from include.aws.clients import Clients
+from include.ledger.reader import Reader
+from include.report.headline import headline
+from include.report.history import history
+from include.rollout.errors import ForeignChangeError, TerminalError
+from include.rollout.evidence import Evidence, Period
+from include.rollout.verdict import Action, Conclusion, End
+from include.rollout.window import floor_to
+from include.steps.conclude import conclude
+from include.steps.decide import decide
+from include.steps.janitor import settle_dead
+from include.steps.judge import settle_verdict, take_reading
+from include.steps.observe import Closed, observe, stop_replay
+from include.steps.promote import promote
+from include.steps.settle import settle
+from include.steps.watch import is_watching, look_after, taken_back
+from tests.integration.rollouts.conftest import (
+    PERIOD,
+    Drive,
+    document,
+    local_cloud,
+    make_endpoint,
+    resources,
+    serves,
+)
+from tests.integration.rollouts.crashing import CANDIDATE, CLOCK, PRODUCTION, calling
+
+WATCH = 8 * PERIOD
+
+
+@pytest.fixture(scope="module")
+def cloud_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Let the minutes of a watch pass quickly."""
+    with local_cloud(tmp_path_factory.mktemp("cloud"), "--clock-scale", str(CLOCK)) as url:
+        yield url
+
+
+@dataclass
+class Promoted:
+    """A candidate that the gates promoted a moment ago, on an endpoint with a caller, still to be watched."""
+
+    run: Drive
+    endpoint: str
+    before: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = f"{self.endpoint}-config"
+
+    def told(self) -> list[str]:
+        record = Reader(self.run.rollout.store).rollout(self.run.rollout.id)
+        assert record is not None
+        return [headline(record).sentence, *(f"{event.who} {event.what}" for event in history(record))]
+
+
+@pytest.fixture
+def promoted(
+    clients: Clients, cloud_url: str, drive: Callable[..., Drive], source: str
+) -> Iterator[Promoted]:
+    name = make_endpoint(clients, environment={"LOCAL_ANSWER": PRODUCTION})
+    spec = document(
+        name,
+        source,
+        candidate={"environment": {"LOCAL_ANSWER": CANDIDATE}},
+        window={"length": WATCH, "maximum": WATCH},
+        promotion={"override": True, "watch": WATCH},
+        deploy_timeout=3600,
+    )
+    run = drive(spec)
+    with calling(cloud_url, name):
+        run.begin()
+        conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
+        assert observe(run.rollout).closed is Closed.CONCLUDED
+        # What the window would have shown of production, had it been waited for.
+        run.rollout.write("evidence/1", healthy(run.rollout.now(), periods=WATCH // PERIOD).to_document())
+        take_reading(run.rollout, Closed.CONCLUDED)
+        stop_replay(run.rollout, Closed.CONCLUDED)
+        settle_verdict(run.rollout)
+        assert decide(run.rollout) is Action.PROMOTE
+        run.step(promote)
+        assert is_watching(run.rollout)
+        yield Promoted(run=run, endpoint=name)
+
+
+def healthy(now: datetime, *, periods: int) -> Evidence:
+    """Return what two variants without errors look like."""
+    end = floor_to(now, PERIOD)
+    begin = end - timedelta(seconds=PERIOD * periods)
+    rows = tuple(
+        Period(
+            start=begin + timedelta(seconds=PERIOD * i),
+            invocations=10.0,
+            latency={"p50": 9e3, "p90": 1e4, "p99": 2e4},
+        )
+        for i in range(periods)
+    )
+    return Evidence(begin=begin, end=end, period=PERIOD, sampling=1.0, production=rows, shadow=rows)
+
+
+@pytest.mark.timeout(240)
+def test_a_candidate_that_stays_good_stays(clients: Clients, promoted: Promoted) -> None:
+    run = promoted.run
+    run.look_after()
+    assert taken_back(run.rollout) is None
+    assert run.step(settle) is End.PROMOTED
+    assert serves(clients, promoted.endpoint)[0] != promoted.before
+    ledger = run.rollout.ledger
+    *looks, over = (ledger.require(key) for key in ledger.keys("watch/"))
+    assert looks[-1]["periods"] > 0
+    assert looks[-1]["line"] in run.lines
+    assert over["why"].startswith("the evidence against it stayed too weak over")
+    assert "cut short" not in run.rollout.ledger.require("outcome")["reason"]
+
+
+@pytest.mark.timeout(240)
+def test_a_candidate_that_turns_bad_is_taken_back(
+    clients: Clients, promoted: Promoted, faults: Callable[..., None]
+) -> None:
+    run, endpoint = promoted.run, promoted.endpoint
+    faults(errors=1.0, endpoint=endpoint, variant="production")
+    run.look_after()
+    assert serves(clients, endpoint) == (promoted.before, 0)
+    assert run.step(settle) is End.ROLLED_BACK
+    assert resources(clients, run.rollout.id) == []
+    ledger = run.rollout.ledger
+    reason = ledger.require("outcome")["reason"]
+    assert reason.startswith("the watch took the promotion back: since the promotion ")
+    assert "error_rate:InvocationModelErrors" in reason
+    assert run.rollout.leases.current(endpoint) is None
+    package = clients.sagemaker.describe_model_package(
+        ModelPackageName=ledger.require("candidate")["package"]
+    )
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    told = promoted.told()
+    assert told[0].startswith("The promotion was taken back")
+    assert "the watch took the promotion back" in told
+
+
+@pytest.mark.timeout(240)
+def test_a_person_takes_back_what_is_still_watched_and_a_task_that_runs_again_promotes_nothing(
+    clients: Clients, promoted: Promoted
+) -> None:
+    run = promoted.run
+    with pytest.raises(TerminalError, match="is closed already"):
+        conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="a test", seconds=PERIOD)
+    conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="wrong prices")
+    look_after(run.rollout)
+    run.step(promote)  # cleared by somebody: it runs again, between the word and the deed
+    run.look_after()
+    run.step(promote)
+    assert serves(clients, promoted.endpoint) == (promoted.before, 0)
+    assert run.step(settle) is End.ROLLED_BACK
+    assert run.rollout.ledger.require("outcome")["reason"] == "Ada took the promotion back: wrong prices"
+
+
+@pytest.mark.timeout(240)
+def test_a_watch_that_died_leaves_the_promotion_and_one_that_died_taking_back_is_restored(
+    clients: Clients, promoted: Promoted
+) -> None:
+    run = promoted.run
+    conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="wrong prices")
+    look_after(run.rollout)  # and here its process dies
+    assert settle_dead(run.rollout, sleep=lambda _: None) is End.CRASHED
+    assert serves(clients, promoted.endpoint) == (promoted.before, 0)
+    assert resources(clients, run.rollout.id) == []
+
+
+@pytest.mark.timeout(240)
+def test_a_run_that_ends_while_it_watches_keeps_the_candidate_and_says_so(
+    clients: Clients, promoted: Promoted
+) -> None:
+    run = promoted.run
+    look_after(run.rollout)
+    assert run.step(settle) is End.PROMOTED
+    assert serves(clients, promoted.endpoint)[0] != promoted.before
+    assert run.rollout.ledger.require("outcome")["reason"].endswith("; its watch was cut short")
+
+
+@pytest.mark.timeout(240)
+def test_a_foreign_change_ends_the_watch_and_stays(clients: Clients, promoted: Promoted) -> None:
+    run, endpoint = promoted.run, promoted.endpoint
+    config = endpoints.describe_config(clients, promoted.before)
+    assert config is not None
+    clients.sagemaker.create_endpoint_config(**config | {"EndpointConfigName": f"{endpoint}-theirs"})
+    clients.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-theirs")
+    with pytest.raises(ForeignChangeError, match=f"{endpoint}-theirs"):
+        run.look_after()
+    assert run.step(settle) is End.FOREIGN_CHANGE
+    assert serves(clients, endpoint) == (f"{endpoint}-theirs", 0)
+    assert resources(clients, run.rollout.id) == []
