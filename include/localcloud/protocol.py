@@ -17,6 +17,7 @@ import cbor2
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from include.localcloud.constraint import detected
 from include.localcloud.http import Request, Response
 from include.localcloud.shape import MalformedInputError, plain, typed
 
@@ -86,9 +87,8 @@ class Protocol:
         except MalformedInputError as error:
             raise AwsError("SerializationException", str(error)) from error
         if faults:
-            noun = "error" if len(faults) == 1 else "errors"
             code = "ValidationError" if self._query_compatible else "ValidationException"
-            raise AwsError(code, f"{len(faults)} validation {noun} detected: {'; '.join(faults)}")
+            raise AwsError(code, detected(faults))
         return operation, params
 
     def render(self, request: Request, operation: str, result: Mapping[str, Any]) -> Response:

@@ -1,21 +1,22 @@
 """Walks over botocore's shapes: wire value → typed, checked parameters, and result → wire value.
 
 The texts of constraint violations are AWS's own form ("Value 'x' at 'endpointName' failed to satisfy
-constraint: Member must …"), with a list's items counted from 1.
+constraint: Member must …"), with a list's structures counted from 1 and its strings and numbers told together, as
+public reports of such errors have them.
 """
 
 import base64
 import binascii
 import datetime
-import functools
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.model import Shape
 
-_MAX_SHOWN_CHARACTERS = 200
+from include.localcloud.constraint import any_broken, broken, demanded, fault, is_plain, shown
+
+_BITS = {"integer": 32, "long": 64}
 _NAMED_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -59,26 +60,25 @@ def plain(value: Any, shape: Shape, time: Callable[[float], Any], blob: Callable
 
 
 def _typed(value: Any, shape: Shape, path: str, faults: list[str]) -> Any:
+    read = _read(value, shape, path, faults)
+    faults.extend(fault(value, shape, path, text) for text in broken(read, shape))
+    return read
+
+
+def _read(value: Any, shape: Shape, path: str, faults: list[str]) -> Any:
     match shape.type_name:
         case "structure":
             return _structure(_of_type(value, Mapping, path), shape, path, faults)
         case "list":
-            items = _of_type(value, list, path)
-            _check_size(items, len(items), shape, path, faults)
-            return [
-                _typed(item, shape.member, f"{path}.{index}.member", faults)
-                for index, item in enumerate(items, start=1)
-                if item is not None
-            ]
+            return _list(_of_type(value, list, path), shape, path, faults)
         case "map":
             return _map(_of_type(value, Mapping, path), shape, path, faults)
         case "string" | "character":
-            _check_text(_of_type(value, str, path), shape, path, faults)
-            return value
-        case "integer" | "long":
-            return _number(value, shape, path, faults, whole=True)
+            return _of_type(value, str, path)
+        case "integer" | "long" as kind:
+            return _whole(value, path, _BITS[kind])
         case "double" | "float":
-            return _number(value, shape, path, faults, whole=False)
+            return float(_number(value, path))
         case "boolean":
             return _of_type(value, bool, path)
         case "timestamp":
@@ -92,70 +92,67 @@ def _typed(value: Any, shape: Shape, path: str, faults: list[str]) -> Any:
 def _structure(value: Mapping[str, Any], shape: Shape, path: str, faults: list[str]) -> dict[str, Any]:
     at = f"{path}." if path else ""
     faults.extend(
-        f"Value null at '{at}{_camel(name)}' failed to satisfy constraint: Member must not be null"
+        fault(None, shape.members[name], f"{at}{_camel(name)}", "Member must not be null")
         for name in shape.required_members
         if value.get(name) is None
     )
-    return {
-        name: _typed(value[name], member, f"{at}{_camel(name)}", faults)
-        for name, member in shape.members.items()
-        if value.get(name) is not None
-    }
+    given = [name for name in shape.members if value.get(name) is not None]
+    if shape.is_tagged_union and len(given) != 1:
+        allowed = ", ".join(map(_camel, shape.members))
+        raise MalformedInputError(
+            f"'{path}' has {len(given)} members; it must have exactly one of {allowed}."
+        )
+    return {name: _typed(value[name], shape.members[name], f"{at}{_camel(name)}", faults) for name in given}
+
+
+def _list(value: list[Any], shape: Shape, path: str, faults: list[str]) -> list[Any]:
+    """Return the items; plain ones that break a constraint are told together, others each at its place."""
+    if not is_plain(shape.member):
+        return [
+            _typed(item, shape.member, f"{path}.{index}.member", faults)
+            for index, item in enumerate(value, start=1)
+            if item is not None
+        ]
+    items = [_read(item, shape.member, path, faults) for item in value if item is not None]
+    if any_broken(items, shape.member):
+        faults.append(
+            fault(value, shape.member, path, f"Member must satisfy constraint: {demanded(shape.member)}")
+        )
+    return items
 
 
 def _map(value: Mapping[Any, Any], shape: Shape, path: str, faults: list[str]) -> dict[str, Any]:
-    _check_size(value, len(value), shape, path, faults)
-    return {
-        _typed(key, shape.key, f"{path}.key", faults): _typed(item, shape.value, f"{path}.{key}", faults)
-        for key, item in value.items()
-        if item is not None
-    }
+    given = {key: item for key, item in value.items() if item is not None}
+    keys = [_read(key, shape.key, path, faults) for key in given]
+    if any_broken(keys, shape.key):
+        faults.append(
+            fault(value, shape.key, path, f"Map keys must satisfy constraint: {demanded(shape.key)}")
+        )
+    if not is_plain(shape.value):
+        return {key: _typed(item, shape.value, f"{path}.{key}.member", faults) for key, item in given.items()}
+    read = {key: _read(item, shape.value, path, faults) for key, item in given.items()}
+    if any_broken(read.values(), shape.value):
+        faults.append(
+            fault(value, shape.value, path, f"Map value must satisfy constraint: {demanded(shape.value)}")
+        )
+    return read
 
 
-def _number(value: Any, shape: Shape, path: str, faults: list[str], *, whole: bool) -> int | float:
-    if isinstance(value, str) and not whole and value in _NAMED_NUMBERS:
-        value = _NAMED_NUMBERS[value]
+def _number(value: Any, path: str) -> int | float:
+    if isinstance(value, str) and value in _NAMED_NUMBERS:
+        return _NAMED_NUMBERS[value]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise MalformedInputError(f"'{path}' is {_shown(value)}; it must be a number.")
-    if whole:
-        if value != value // 1:
-            raise MalformedInputError(f"'{path}' is {value}; it must be a whole number.")
-        value = int(value)
-    minimum, maximum = shape.metadata.get("min"), shape.metadata.get("max")
-    if minimum is not None and value < minimum:
-        _fault(faults, value, path, f"Member must have value greater than or equal to {minimum}")
-    if maximum is not None and value > maximum:
-        _fault(faults, value, path, f"Member must have value less than or equal to {maximum}")
-    return value if whole else float(value)
+        raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a number.")
+    return value
 
 
-def _check_text(value: str, shape: Shape, path: str, faults: list[str]) -> None:
-    allowed = shape.metadata.get("enum")
-    if allowed and value not in allowed:
-        _fault(faults, value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
-    _check_size(value, len(value), shape, path, faults)
-    pattern = _pattern(shape.metadata.get("pattern"))
-    if pattern is not None and pattern.fullmatch(value) is None:
-        _fault(faults, value, path, f"Member must satisfy regular expression pattern: {pattern.pattern}")
-
-
-def _check_size(value: Any, size: int, shape: Shape, path: str, faults: list[str]) -> None:
-    minimum, maximum = shape.metadata.get("min"), shape.metadata.get("max")
-    if minimum is not None and size < minimum:
-        _fault(faults, value, path, f"Member must have length greater than or equal to {minimum}")
-    if maximum is not None and size > maximum:
-        _fault(faults, value, path, f"Member must have length less than or equal to {maximum}")
-
-
-@functools.cache
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    """Compile a model's pattern; those in Java's own dialect (`\\p{L}`) are not checked."""
-    if text is None:
-        return None
-    try:
-        return re.compile(text)
-    except re.error:
-        return None
+def _whole(value: Any, path: str, bits: int) -> int:
+    number = _number(value, path)
+    if not math.isfinite(number) or number != number // 1:
+        raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a whole number.")
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a whole number of {bits} bits.")
+    return int(number)
 
 
 def _time(value: Any, path: str) -> datetime.datetime:
@@ -167,7 +164,7 @@ def _time(value: Any, path: str) -> datetime.datetime:
             return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
         return datetime.datetime.fromtimestamp(float(value), tz=datetime.UTC)
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise MalformedInputError(f"'{path}' is {_shown(value)}; it must be a time.") from error
+        raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a time.") from error
 
 
 def _blob(value: Any, path: str) -> bytes:
@@ -182,16 +179,7 @@ def _blob(value: Any, path: str) -> bytes:
 def _of_type(value: Any, kind: type, path: str) -> Any:
     if isinstance(value, kind):
         return value
-    raise MalformedInputError(f"'{path}' is {_shown(value)}; it must be a {kind.__name__.lower()}.")
-
-
-def _fault(faults: list[str], value: Any, path: str, constraint: str) -> None:
-    faults.append(f"Value '{_shown(value)}' at '{path}' failed to satisfy constraint: {constraint}")
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}…"
+    raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a {kind.__name__.lower()}.")
 
 
 def _camel(name: str) -> str:

@@ -1,7 +1,12 @@
 """One InvokeEndpoint request: what is checked, and what the container gets to see of it."""
 
+import functools
 from dataclasses import dataclass
 
+from botocore.loaders import Loader
+from botocore.model import ServiceModel, Shape
+
+from include.localcloud.constraint import broken, detected, fault
 from include.localcloud.http import Request
 from include.localcloud.runtime.refusal import too_large, validation
 
@@ -16,6 +21,27 @@ _UNSUPPORTED = {
     f"{_PREFIX}inference-component": "an inference component endpoint and does not support inference component header",
     f"{_PREFIX}session-id": "a stateful endpoint and does not support session id header",
 }
+
+
+def _modelled() -> dict[str, tuple[str, Shape]]:
+    """Return, by header, what the service model says of InvokeEndpoint's members, and their names as AWS tells them."""
+    model = ServiceModel(Loader().load_service_model("sagemaker-runtime", "service-2"), "sagemaker-runtime")
+    members = model.operation_model("InvokeEndpoint").input_shape.members
+    return {
+        shape.serialization["name"].lower(): (f"{name[0].lower()}{name[1:]}", shape)
+        for name, shape in members.items()
+        if shape.serialization.get("location") == "header"
+    }
+
+
+_MODELLED = _modelled()
+
+
+@functools.lru_cache(4096)
+def _faults(header: str, value: str) -> tuple[str, ...]:
+    """Return what the header's value breaks of the service model; clients send the same few again and again."""
+    path, shape = _MODELLED[header]
+    return tuple(fault(value, shape, path, text) for text in broken(value, shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +69,10 @@ def read(endpoint: str, request: Request) -> Invocation:
         value = headers.get(name)
         if value is not None:
             head.append(f"{name}: {value}\r\n")
+    faults = [text for name in headers.keys() & _MODELLED.keys() for text in _faults(name, headers[name])]
+    if faults:
+        raise validation(detected(faults))
     inference_id = headers.get(f"{_PREFIX}inference-id", "")
-    if len(inference_id) > 64:
-        raise validation(f"InferenceId has {len(inference_id)} characters; at most 64 are allowed.")
-    if len(headers.get(f"{_PREFIX}custom-attributes", "")) > 1024:
-        raise validation("CustomAttributes has more than 1024 characters; at most 1024 are allowed.")
     for name, lack in _UNSUPPORTED.items():
         if name in headers:
             raise validation(f"Endpoint {endpoint} is not {lack}.")
