@@ -174,3 +174,32 @@ def wait_until() -> Callable[..., bool]:
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def cloud(own_program: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A local cloud that this process takes for AWS."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": own_program.url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    yield own_program
+    own_program.ask("/_local/clock", {"scale": 1})
+
+
+@pytest.fixture
+def role(cloud: Any) -> str:
+    """A role made as a person makes one, with no more than SageMaker may assume."""
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sagemaker.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    created = boto3.client("iam").create_role(RoleName="shadow-tests", AssumeRolePolicyDocument=policy)
+    arn: str = created["Role"]["Arn"]
+    return arn

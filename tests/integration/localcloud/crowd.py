@@ -18,6 +18,7 @@ import httptools
 import uvloop
 
 from include.localcloud.runtime.container.light import Light
+from tests.integration.localcloud.metrics import sums
 
 SHADOWS_ANSWER = "shadow"
 _LIGHT = Light({})
@@ -150,21 +151,10 @@ def updated_under_way(program: Any, hosting: Any, *, callers: int, least: int, u
     finally:
         crowd.leave()
     program.let_pass(minutes=1.5)
-    assert invocations(program, "production", begun) == crowd.sent
-    assert crowd.sent / 2 < invocations(program, "shadow", begun) <= crowd.sent
+    invocations = {
+        variant: sums(program.client("cloudwatch"), "crowded", variant, begun)["Invocations"]
+        for variant in ("production", "shadow")
+    }
+    assert invocations["production"] == crowd.sent
+    assert crowd.sent / 2 < invocations["shadow"] <= crowd.sent
     return crowd
-
-
-def invocations(program: Any, variant: str, begun: datetime.datetime) -> float:
-    """Return CloudWatch's sum of Invocations of the crowded endpoint's variant."""
-    dimensions = {"EndpointName": "crowded", "VariantName": variant}
-    points = program.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/SageMaker",
-        MetricName="Invocations",
-        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-        StartTime=begun - datetime.timedelta(minutes=2),
-        EndTime=begun + datetime.timedelta(hours=2),
-        Period=60,
-        Statistics=["Sum"],
-    )["Datapoints"]
-    return float(sum(point["Sum"] for point in points))
