@@ -20,6 +20,7 @@ from include.localcloud.s3.store import ObjectStore
 from include.localcloud.sagemaker.service import SageMaker
 from include.localcloud.server import HttpServer
 from include.localcloud.state import claim
+from include.localcloud.topics import Topics
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,14 @@ class LocalCloud:
             workdir=folder / "runtime",
             clock=self.clock,
         )
-        self.alarms = Alarms(folder / "alarms", self.metrics, self.clock, quota=self.faults.quota)
+        self._moto = Moto(self.faults)
+        self.alarms = Alarms(
+            folder / "alarms",
+            self.metrics,
+            self.clock,
+            quota=self.faults.quota,
+            publish=Topics(self._moto).publish,
+        )
         self.sagemaker = SageMaker(
             folder / "sagemaker",
             runtime=self.gateway,
@@ -66,7 +74,6 @@ class LocalCloud:
             quota=self.faults.quota,
         )
         self.sagemaker.variants.is_scaled = self.autoscaling.is_target
-        self._moto = Moto(self.faults)
         self.services = (
             Service.of(Protocol("sagemaker"), self.sagemaker.parts),
             Service.of(

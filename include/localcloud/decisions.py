@@ -51,6 +51,8 @@ UNDOCUMENTED = (
     "An alarm looks at two periods beyond its evaluation periods when some of those are missing, is evaluated when a "
     "period is over, and, treating missing data as missing, keeps its state while all its datapoints breach but are "
     "still too few and too young.",
+    "An alarm's actions are carried out when its state changes and are not tried again; a change that was caught up on "
+    "late carries its own time. Topics are forgotten at a restart, and an action on one that is gone fails.",
     "Target tracking wants ceil(instances × metric / target), the metric being the newest datapoint of the policy's "
     "alarm: 3 minutes above the target scale out, 15 minutes under nine tenths of it scale in, and without data "
     "nothing does. Within a direction's cooldown nothing scales that way again. Bounds act as soon as they are "
@@ -74,8 +76,9 @@ UNDOCUMENTED = (
 DIFFERENCES = (
     "There is one account, 123456789012; the region is the one a request was signed for, but names are shared by all "
     "regions. Signatures and permissions are not checked.",
-    "Alarms are metric alarms with a fixed threshold: no anomaly detection, composite alarms or PromQL; their actions "
-    "are stored and never carried out.",
+    "Alarms are metric alarms with a fixed threshold: no anomaly detection, composite alarms or PromQL. Of their "
+    "actions, SNS topics are told, and scaling policies act; others (Lambda, EC2, Systems Manager) are stored, and "
+    "the alarm's history says that they failed.",
     "Automatic scaling is target tracking of a variant's instance count, by invocations per instance or a customized "
     "metric: no step, scheduled or predictive scaling.",
     "Serverless, asynchronous, multi-model and multi-container hosting, inference components and explainers are "

@@ -10,6 +10,7 @@ from typing import Any
 
 from include.localcloud.clock import Clock
 from include.localcloud.cloudwatch import alarm as rules
+from include.localcloud.cloudwatch.actions import Actions, Publish, nowhere
 from include.localcloud.cloudwatch.metric import dimensions
 from include.localcloud.cloudwatch.refusal import invalid_combination, invalid_value, position_of
 from include.localcloud.cloudwatch.store import MetricStore
@@ -31,24 +32,34 @@ _TYPES = ("MetricAlarm", "CompositeAlarm")
 
 
 class Alarms:
-    """Metric alarms. Their actions are stored and never carried out."""
+    """Metric alarms, and `actions`, which carries out what they do when their state changes."""
 
-    def __init__(self, folder: Path, store: MetricStore, clock: Clock, *, quota: Quota = unlimited) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: MetricStore,
+        clock: Clock,
+        *,
+        quota: Quota = unlimited,
+        publish: Publish = nowhere,
+    ) -> None:
         self._table = Table(folder)
         self._store = store
         self._clock = clock
         self._quota = quota
-        self._task: asyncio.Task[None] | None = None
+        self.actions = Actions(publish, self._acted)
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Evaluate from now on, whoever looks."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run()), loop.create_task(self.actions.run())]
 
     async def close(self) -> None:
-        """Evaluate no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Evaluate no more, and carry out nothing."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def state(self, name: str) -> str | None:
         """Return the alarm's state as of now, or None if there is no such alarm."""
@@ -177,11 +188,11 @@ class Alarms:
         self._table[name] = record
 
     async def EnableAlarmActions(self, params: dict[str, Any]) -> None:
-        """Say that the alarms' actions count; they are not carried out here either way."""
+        """Have the alarms' actions carried out, from their next change of state on."""
         self._switch(params["AlarmNames"], enabled=True)
 
     async def DisableAlarmActions(self, params: dict[str, Any]) -> None:
-        """Say that the alarms' actions do not count."""
+        """Have the alarms' actions carried out no more."""
         self._switch(params["AlarmNames"], enabled=False)
 
     async def DeleteAlarms(self, params: dict[str, Any]) -> None:
@@ -269,6 +280,14 @@ class Alarms:
             record["StateTransitionedTimestamp"] = at
             self._note(record, "StateUpdate", f"Alarm updated from {former} to {state}", at)
             log.info("alarm %s: %s → %s", record["AlarmName"], former, state)
+            self.actions.begin(record, former, at)
+
+    def _acted(self, name: str, said: str) -> None:
+        """Note what came of an action, unless its alarm is gone."""
+        if name in self._table:
+            record = self._table[name]
+            self._note(record, "Action", said)
+            self._table[name] = record
 
     def _note(self, record: Record, kind: str, said: str, at: float | None = None) -> None:
         when = self._clock.now() if at is None else at
