@@ -97,6 +97,10 @@ class Reader:
         objects = {key: MappingProxyType(document) for key, document in found.items()}
         return Record(rollout_id=rollout_id, objects=MappingProxyType(objects))
 
+    def object(self, rollout_id: str, key: str) -> Document | None:
+        """Read one object of a rollout, or None if it was not written (yet)."""
+        return Ledger(self._store, rollout_id).read(key)
+
     def report_page(self, rollout_id: str) -> bytes | None:
         """Read the report as it was written, or None."""
         return Ledger(self._store, rollout_id).read_page()

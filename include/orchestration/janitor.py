@@ -1,4 +1,4 @@
-"""The janitor's task: it acts only where Airflow says that the owning run is over."""
+"""The janitor's tasks: it settles only where Airflow says that the owning run is over."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ import logging
 from include.orchestration.connection import ledger_place, rollout_at, run_is_over, store_of
 
 log = logging.getLogger("penumbra")
+
+
+def tidy_endpoints() -> list[str]:
+    """Delete what former promotions left on each endpoint; one that cannot be tidied does not stop the others."""
+    from include.ledger.reader import Reader
+    from include.rollout.errors import RolloutError
+    from include.steps.janitor import last_promotions, tidy
+
+    ledger, connection = ledger_place()
+    deleted: list[str] = []
+    for identity, run in last_promotions(Reader(store_of(ledger, connection))):
+        try:
+            rollout = rollout_at(run.dag_id, run.run_id, ledger=ledger, ledger_connection=connection)
+            deleted += tidy(rollout)
+        except (
+            RolloutError
+        ) as error:  # a rollout begins, the endpoint is gone, AWS is slow: the next look will do
+            log.warning("[%s janitor] %s", identity, error)
+    return deleted
 
 
 def settle_dead_rollouts() -> list[str]:

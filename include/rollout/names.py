@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 ROLLOUT_ID_LENGTH = 12
 _NAME_LIMIT = 63
+_OURS = re.compile(r"^pen-([a-z2-7]{12})-")
 _ROLLOUT_ID = re.compile(r"^[a-z2-7]{12}$")
 
 
@@ -31,6 +32,17 @@ def resource_name(rollout: str, role: str, subject: str = "") -> str:
     tail = re.sub(r"[^a-zA-Z0-9-]+", "-", subject).strip("-")
     name = f"pen-{rollout}-{role}" + (f"-{tail}" if tail else "")
     return name[:_NAME_LIMIT].rstrip("-")
+
+
+def name_part(role: str, subject: str) -> str:
+    """Return the part that the names of all resources of a role and a subject share, whichever rollout made them."""
+    return resource_name("." * ROLLOUT_ID_LENGTH, role, subject).partition("." * ROLLOUT_ID_LENGTH)[2]
+
+
+def rollout_of(name: str) -> str | None:
+    """Return the id of the rollout that a resource's name derives from, or None for any other name."""
+    found = _OURS.match(name)
+    return found[1] if found else None
 
 
 def inference_id(rollout: str, shard: int, index: int) -> str:

@@ -13,6 +13,7 @@ from include.rollout.promotion import Settings
 from include.rollout.spec import RolloutSpec
 
 SHADOW_VARIANT = "shadow"
+CANDIDATE_ROLE = "candidate"  # of the model on trial, in its name
 
 
 class Stage(StrEnum):
@@ -46,7 +47,7 @@ def candidate_model(rollout: str, spec: RolloutSpec, baseline: Baseline) -> str:
     """Name the model on trial: production's own where only instances change, else one that the rollout creates."""
     if not changes_model(spec):
         return baseline.model_name
-    return resource_name(rollout, "candidate", baseline.endpoint)
+    return resource_name(rollout, CANDIDATE_ROLE, baseline.endpoint)
 
 
 def endpoint_config(

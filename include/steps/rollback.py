@@ -82,7 +82,7 @@ def take_back(rollout: Rollout, *, who: str, why: str, sleep: Callable[[float], 
             metadata={"penumbra-rollback": f"{who.strip()}: {why.strip()}"[:256]},
         )
     rollout.headline("rollback")(
-        f"{promoted} and model {candidate['model']} are left in place; delete them when nobody needs them"
+        f"{promoted} and model {candidate['model']} are left in place, to look at; the next promotion deletes them"
     )
     return baseline.config_name
 

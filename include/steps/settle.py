@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from include.aws import alarms, endpoints, registry
+from include.aws.inventory import names_model
 from include.ledger.lease import Lease
 from include.ledger.objects import Kind
-from include.rollout.errors import FenceError, ForeignChangeError, LedgerError
+from include.rollout.errors import CloudError, FenceError, ForeignChangeError, LedgerError
 from include.rollout.gate import Outcome
 from include.rollout.guardrail import alarm_names
 from include.rollout.stage import Stage, config_name
@@ -18,6 +17,7 @@ from include.rollout.verdict import Action, End
 from include.steps.budget import note_cost
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
+from include.steps.generations import remove_former
 from include.steps.register import candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
@@ -187,6 +187,7 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
         endpoints.tag_config(clients, config_name(rollout.id, Stage.PROMOTED, baseline), {EXPIRES: NEVER})
         if candidate and candidate["created"]:
             registry.tag_model(clients, candidate["model"], {EXPIRES: NEVER})
+        deleted += _former(rollout, lease)
     if candidate and candidate["registered"]:
         registry.judge_package(
             clients,
@@ -202,15 +203,19 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
 
 def _uses(rollout: Rollout, configs: set[str], model: str) -> bool:
     """Say whether any of the configs that the endpoint is on names the model; a foreign one may."""
-    for name in configs:
-        config = endpoints.describe_config(rollout.clients, name) or {}
-        variants: list[Mapping[str, Any]] = [
-            *config.get("ProductionVariants", []),
-            *config.get("ShadowProductionVariants", []),
-        ]
-        if any(variant.get("ModelName") == model for variant in variants):
-            return True
-    return False
+    found = (endpoints.describe_config(rollout.clients, name) or {} for name in configs)
+    return any(names_model(config, model) for config in found)
+
+
+def _former(rollout: Rollout, lease: Lease) -> list[str]:
+    """Delete what former promotions left; that this cannot be is no reason to call a promotion failed."""
+    try:
+        return remove_former(rollout, lease)
+    except CloudError as error:
+        rollout.headline("settle")(
+            f"what former promotions left stays until the janitor's next look: {error}"
+        )
+        return []
 
 
 def _package_status(rollout: Rollout, end: End) -> str | None:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.rollout.names import inference_id, inference_id_prefix, is_rollout_id, resource_name, rollout_id
+from include.rollout.names import (
+    inference_id,
+    inference_id_prefix,
+    is_rollout_id,
+    name_part,
+    resource_name,
+    rollout_id,
+    rollout_of,
+)
 
 
 @given(st.text(), st.text())
@@ -32,3 +41,11 @@ def test_our_inference_ids_are_recognised_by_their_prefix_and_short_enough() -> 
     assert identity.startswith(inference_id_prefix("abcdefgh2345"))
     assert identity.startswith(inference_id_prefix())
     assert len(identity) <= 64
+
+
+@pytest.mark.parametrize("subject", ["e", "a" * 63])
+def test_a_name_tells_its_rollout_and_shares_the_part_of_its_role_and_endpoint(subject: str) -> None:
+    name = resource_name("q5m2xkzwc3ta", "promoted", subject)
+    assert rollout_of(name) == "q5m2xkzwc3ta"
+    assert name.endswith(name_part("promoted", subject))
+    assert rollout_of("pen-short-promoted-e") is rollout_of(subject) is None

@@ -1,0 +1,78 @@
+"""What earlier promotions left: of an endpoint's generations the serving one and the one before it are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from include.aws import endpoints, inventory, registry
+from include.ledger.lease import Lease
+from include.ledger.objects import Kind
+from include.rollout.names import name_part, rollout_of
+from include.rollout.stage import CANDIDATE_ROLE, Stage, config_name
+from include.steps.rollout import Rollout
+
+
+def remove_former(rollout: Rollout, lease: Lease) -> list[str]:
+    """Delete the configs and models of former promotions on the rollout's endpoint; return their names.
+
+    The law: only what a promotion in this ledger made for this endpoint is deleted, and nothing that an endpoint
+    serves or goes to, that the way back from what serves needs, or, of models, that any endpoint config names.
+    Where no promotion of this ledger made what serves, somebody else decides, and nothing is deleted.
+    """
+    deleted = []
+    for name in former_configs(rollout):
+        rollout.leases.check(lease)
+        if endpoints.delete_config(rollout.clients, name):
+            deleted.append(name)
+    for name in former_models(rollout):
+        rollout.leases.check(lease)
+        if registry.delete_model(rollout.clients, name):
+            deleted.append(name)
+    return deleted
+
+
+def former_configs(rollout: Rollout) -> list[str]:
+    """List the configs of former promotions that nothing needs any more."""
+    clients, endpoint = rollout.clients, rollout.baseline.endpoint
+    state = endpoints.describe(clients, endpoint)
+    serving = _maker(rollout, state.config) if state is not None and state.in_service else None
+    if state is None or serving is None:
+        return []
+    kept = {state.config, serving.baseline.config_name}
+    found = []
+    for name, made in inventory.configs(clients, name_part(Stage.PROMOTED.value.lower(), endpoint)).items():
+        maker = _maker(rollout, name) if name not in kept else None
+        if maker is None or name != config_name(maker.id, Stage.PROMOTED, maker.baseline):
+            continue
+        if not inventory.config_is_used(clients, name, made=made):
+            found.append(name)
+    return found
+
+
+def former_models(rollout: Rollout) -> list[str]:
+    """List the models of former promotions that nothing needs any more, the configs of `former_configs` being gone."""
+    clients, endpoint = rollout.clients, rollout.baseline.endpoint
+    state = endpoints.describe(clients, endpoint)
+    serving = _maker(rollout, state.config) if state is not None and state.in_service else None
+    if serving is None:
+        return []
+    found = []
+    for name, made in inventory.models(clients, name_part(CANDIDATE_ROLE, endpoint)).items():
+        maker = _maker(rollout, name) if name != serving.baseline.model_name else None
+        candidate = maker.ledger.read(Kind.CANDIDATE) if maker is not None else None
+        if candidate is None or not candidate["created"] or candidate["model"] != name:
+            continue
+        if not inventory.model_is_used(clients, name, made=made):
+            found.append(name)
+    return found
+
+
+def _maker(rollout: Rollout, name: str) -> Rollout | None:
+    """Return the rollout of this ledger that made what bears this name and promoted it on the same endpoint, if any."""
+    identity = rollout_of(name)
+    if identity is None:
+        return None
+    maker = replace(rollout, id=identity)
+    if maker.ledger.read(Kind.PROMOTION) is None or maker.baseline.endpoint != rollout.baseline.endpoint:
+        return None
+    return maker
