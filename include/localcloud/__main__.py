@@ -59,7 +59,6 @@ async def serve(options: argparse.Namespace) -> int:
     except (StateInUseError, ForeignFolderError) as error:
         print(error, file=sys.stderr)
         return 2
-    cloud.gateway.read_sources(cloud.objects)
     cloud.faults.data_plane = cloud.gateway
     cloud.metrics.coarse = options.coarse_metrics
     cloud.metrics.keep(options.state / "metrics")

@@ -83,8 +83,8 @@ DIFFERENCES = (
     "metric: no step, scheduled or predictive scaling.",
     "Serverless, asynchronous, multi-model and multi-container hosting, inference components and explainers are "
     "refused.",
-    "Model data must be one tar.gz in S3. A deployment keeps the artefact as it first found it: instances started "
-    "later run the same one, even if the object was replaced or deleted.",
+    "Model data must be one tar.gz in S3. A deployment keeps it, and scripts from S3, as it first found them: instances "
+    "started later run the same, even if the object was replaced or deleted.",
     "A fleet that does not come back after a restart of the local cloud fails its endpoint.",
     "Buckets have no versions, policies, encryption settings or life cycles; CRC-32C and CRC-64/NVME checksums are "
     "kept and returned, not verified.",

@@ -29,7 +29,6 @@ from include.localcloud.runtime.refusal import (
     unknown_endpoint,
     validation,
 )
-from include.localcloud.runtime.source import ObjectReader, Sources
 from include.localcloud.runtime.usage import UsageMeter
 from include.localcloud.runtime.variant import Variant
 
@@ -61,7 +60,6 @@ class Gateway:
         self._chance = random.Random()
         self.disturbances = Disturbances()
         self._serial = count(1)
-        self._sources: Sources | None = None
         self._workdir = workdir.resolve()
         # What an earlier process left: its instances died with it.
         shutil.rmtree(self._workdir / "instances", ignore_errors=True)
@@ -70,17 +68,8 @@ class Gateway:
         shutil.rmtree(self._sockets, ignore_errors=True)
         self._sockets.mkdir(parents=True, mode=0o700)
 
-    def read_sources(self, objects: ObjectReader) -> None:
-        """From now on fetch from here the scripts that a container's environment names by an S3 URL."""
-        shutil.rmtree(
-            self._workdir / "sources", ignore_errors=True
-        )  # a fleet that comes back fetches them anew
-        self._sources = Sources(objects, self._workdir / "sources")
-
     async def prepare(self, plan: FleetPlan) -> Fleet:
         """Return a fleet whose instances all answer /ping; raise StartupError with none of them left."""
-        if self._sources is not None:
-            plan = await self._sources.placed(plan)
         fleet = Fleet(
             plan,
             workspaces=self._workspace,

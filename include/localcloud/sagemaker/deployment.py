@@ -57,10 +57,22 @@ def retain(new: Record, old: Record, excluded: Iterable[str]) -> None:
         variant["CurrentWeight"] = variant["DesiredWeight"]
 
 
+def model_data(container: Mapping[str, Any]) -> str | None:
+    """Return the S3 URL of a container's model archive, or None when it has none."""
+    url: str | None = container.get("ModelDataUrl")
+    return url
+
+
+def scripts(container: Mapping[str, Any]) -> str | None:
+    """Return the S3 URL of a container's archive of scripts, or None when its environment names none in S3."""
+    url: str = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    return url if url.startswith("s3://") else None
+
+
 def fleet_plan(
-    endpoint: str, deployed: Record, artifacts: Mapping[str, Path | None], counts: Mapping[str, int]
+    endpoint: str, deployed: Record, archives: Mapping[str, Path], counts: Mapping[str, int]
 ) -> FleetPlan:
-    """Return the plan of a fleet with `counts` instances by variant; `artifacts` holds each model's local file."""
+    """Return the plan of a fleet with `counts` instances by variant; `archives` holds the local file of each URL."""
     config = deployed["Config"]
     asked = {
         variant["VariantName"]: variant
@@ -75,7 +87,8 @@ def fleet_plan(
             VariantPlan(
                 name=variant["VariantName"],
                 image=container["Image"],
-                model_data=artifacts[variant["ModelName"]],
+                model_data=None if (url := model_data(container)) is None else archives[url],
+                source=None if (url := scripts(container)) is None else archives[url],
                 environment=container.get("Environment", {}),
                 instance_type=variant["InstanceType"],
                 instance_count=counts[variant["VariantName"]],

@@ -12,7 +12,7 @@ from include.localcloud.runtime.plan import FleetPlan, StartupError
 from include.localcloud.sagemaker import replacement
 from include.localcloud.sagemaker.artifact import ArtifactError, Artifacts
 from include.localcloud.sagemaker.capacity import Capacity
-from include.localcloud.sagemaker.deployment import arrived, fleet_plan
+from include.localcloud.sagemaker.deployment import arrived, fleet_plan, model_data, scripts
 from include.localcloud.sagemaker.replacement import AlarmState, Replacement, RolledBackError, StuckError
 from include.localcloud.state import Record, Table
 
@@ -24,6 +24,7 @@ _NO_ARTIFACT = (
     'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that there is an '
     "object located at the URL and that the role passed to CreateModel has permissions to download the object."
 )
+_NO_SCRIPTS = "There are no scripts at {url}, which SAGEMAKER_SUBMIT_DIRECTORY names; upload the tar.gz there, or name where it is."
 
 
 class Runtime(replacement.Runtime, Protocol):
@@ -219,22 +220,23 @@ class Transitions:
         wanted = {variant["VariantName"]: variant["DesiredInstanceCount"] for variant in deployed["Variants"]}
         if counts != {}:
             self._capacity.claim(deployed, counts or wanted)
-        files: dict[str, Path | None] = {}
-        for model, container in deployed["Containers"].items():
-            url = container.get("ModelDataUrl")
-            files[model] = None if url is None else await self._artifact(deployed, url)
+        files: dict[str, Path] = {}
+        for container in deployed["Containers"].values():
+            for url, refusal in ((model_data(container), _NO_ARTIFACT), (scripts(container), _NO_SCRIPTS)):
+                if url is not None:
+                    files[url] = await self._artifact(deployed, url, refusal)
         self._store(name)
         return await self._runtime.prepare(fleet_plan(name, deployed, files, wanted | dict(counts or {})))
 
-    async def _artifact(self, deployed: Record, url: str) -> Path:
-        """Return the artefact as the deployment first found it, even if S3's object changed or went since."""
+    async def _artifact(self, deployed: Record, url: str, refusal: str) -> Path:
+        """Return the archive as the deployment first found it, even if S3's object changed or went since."""
         known = deployed.setdefault("Artifacts", {})
         if url in known and (copy := self._artifacts.copy(known[url])) is not None:
             return copy
         try:
             file = await self._artifacts.fetch(url)
         except ArtifactError as error:
-            raise StartupError(_NO_ARTIFACT.format(url=url)) from error
+            raise StartupError(refusal.format(url=url)) from error
         known[url] = file.name
         return file
 

@@ -76,6 +76,7 @@ def test_scripts_in_s3_serve_as_the_sdk_leaves_them_and_are_back_after_a_kill(ho
     )
     assert described["EndpointStatus"] == "InService", described
     assert host.ask("scripted", b"2.5") == b"7.5"
+    host.upload("sourcedir.tar.gz", archive(serve_py=b"raise SystemExit"))  # the deployment has its own copy
     host.program.stop(signal.SIGKILL)
     host.program.start()
     assert host.ask("scripted", b"2") == b"6"
@@ -88,7 +89,7 @@ def test_scripts_that_are_not_there_fail_the_endpoint_by_name(host: Host) -> Non
         Environment={"SAGEMAKER_SUBMIT_DIRECTORY": "s3://artifacts/none.tar.gz"},
     )
     assert described["EndpointStatus"] == "Failed"
-    assert "no scripts at s3://artifacts/none.tar.gz" in described["FailureReason"]
+    assert "There are no scripts at s3://artifacts/none.tar.gz" in described["FailureReason"]
 
 
 def test_a_python_file_of_ones_own_serves_without_an_archive(host: Host, tmp_path: Path) -> None:

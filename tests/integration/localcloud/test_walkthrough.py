@@ -56,6 +56,7 @@ def apart(request: pytest.FixtureRequest) -> float:
     return 0.01 if request.config.getoption("--soak") else 0.0
 
 
+@pytest.mark.timeout(600)  # with the pauses of the full form it takes a minute at least
 def test_self_service_with_the_apis(cloud: Any, role: str, tmp_path: Path, apart: float) -> None:
     since = datetime.datetime.now(datetime.UTC)
     sagemaker, runtime = boto3.client("sagemaker"), boto3.client("sagemaker-runtime")

@@ -52,6 +52,23 @@ def test_it_comes_back_with_the_counts_it_had_and_without_its_s3_object(served: 
     assert variant.model_data.read_bytes() == b"m"
 
 
+def test_scripts_in_s3_are_kept_like_model_data(plane: Any, variant: Any, revived: Any) -> None:
+    plane.model("code")
+    url = "s3://models/code.tar.gz"
+    plane.model("m", Environment={"SAGEMAKER_SUBMIT_DIRECTORY": url})
+    plane.config("one", variant())
+    plane.call("CreateEndpoint", EndpointName="e", EndpointConfigName="one")
+    plane.settle()
+    plane.run(plane.store.put("models", "code.tar.gz", b"other code"))
+    again = revived()
+    (served,) = again.runtime.serving["e"].variants
+    assert (served.source.read_bytes(), served.model_data.read_bytes()) == (b"code", b"m")
+    again.store.delete("models", "code.tar.gz")
+    again.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="one")  # a deployment of its own
+    again.settle()
+    assert f"There are no scripts at {url}" in again.endpoint()["FailureReason"]
+
+
 def test_copies_that_no_deployment_needs_are_gone_after_a_restart(
     served: Any, revived: Any, tmp_path: Path
 ) -> None:

@@ -168,24 +168,18 @@ def test_real_instances_serve_a_file_an_archive_and_scripts_from_s3(play, tmp_pa
         b"def transform_fn(model, data, kind, accept): return ' '.join(sorted(model))\n",
     )
 
-    class Objects:
-        async def get(self, bucket, key):
-            assert (bucket, key) == ("mine", "source.tar.gz")
-            return scripts.read_bytes()
-
     async def scenario(world):
-        world.gateway.read_sources(Objects())
         answers = []
-        for image, data, environment in (
-            (_PYTHON, None, {"LOCAL_SCRIPT": str(tmp_path / "mine.py")}),
-            (_PYTHON, model, {}),
-            (
-                _XGBOOST,
-                model,
-                {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": "s3://mine/source.tar.gz"},
-            ),
+        submitted = {
+            "SAGEMAKER_PROGRAM": "serve.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "s3://mine/source.tar.gz",
+        }
+        for served in (
+            {"image": _PYTHON, "environment": {"LOCAL_SCRIPT": str(tmp_path / "mine.py")}},
+            {"image": _PYTHON, "model_data": model},
+            {"image": _XGBOOST, "model_data": model, "source": scripts, "environment": submitted},
         ):
-            await world.serve(replace(world.light(), image=image, model_data=data, environment=environment))
+            await world.serve(replace(world.light(), **served))
             answers.append(await world.invoke(b"1,2\n3,4"))
         return answers
 
@@ -216,19 +210,5 @@ def test_a_script_that_cannot_start_is_the_startup_error(play, tmp_path, text, s
         environment = {"LOCAL_SCRIPT": str(tmp_path / "mine.py")}
         with pytest.raises(StartupError, match=said):
             await world.serve(replace(world.light(), image=_PYTHON, environment=environment))
-
-    play(scenario)
-
-
-def test_scripts_that_are_not_in_s3_are_the_startup_error(play):
-    class Objects:
-        async def get(self, bucket, key):
-            raise KeyError(key)
-
-    async def scenario(world):
-        world.gateway.read_sources(Objects())
-        environment = {"SAGEMAKER_SUBMIT_DIRECTORY": "s3://mine/none.tar.gz"}
-        with pytest.raises(StartupError, match=r"variant live has no scripts at s3://mine/none\.tar\.gz"):
-            await world.serve(replace(world.light(), image=_XGBOOST, environment=environment))
 
     play(scenario)
