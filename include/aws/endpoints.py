@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from include.aws.clients import Clients, service_time
-from include.aws.faults import already_exists, calling, code_of, is_missing, message_of
-from include.rollout.errors import CloudError, DeploymentError, ForeignChangeError
+from include.aws.faults import already_exists, calling, code_of, is_missing, is_transient, message_of
+from include.rollout.errors import DeploymentError, ForeignChangeError
 
 _NOT_ARGUMENTS = {"EndpointConfigArn", "CreationTime", "ResponseMetadata"}
 _UPDATE_DEADLINE = 2.0  # seconds between looking and updating: SageMaker has no compare-and-swap, so be quick
@@ -150,12 +150,13 @@ def begin_update(
     deployment: Mapping[str, Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Set the endpoint on its way to `config`; True when it is there already, False when an update is under way.
+    """Set the endpoint on its way to `config`; True once SageMaker took that up, False when it is to be asked later.
 
     SageMaker has no compare-and-swap, so this looks first and then updates at once, with retries off: the endpoint
     must be InService on one of `ours` with nothing pending. `allowed` re-reads the fence and raises FenceError.
     `retain` keeps the live instance counts (RetainAllVariantProperties), never the weights. `deployment` is the
-    DeploymentConfig; without one the new fleet takes over at once.
+    DeploymentConfig; without one the new fleet takes over at once. Later means that another update is under way, or
+    that AWS was throttling, erring or silent and the endpoint does not show that it was heard.
 
     Raises ForeignChangeError when the endpoint is gone, or on or going to a config that is not ours;
     DeploymentError when it cannot be updated (Failed, being deleted); CloudError when AWS refuses.
@@ -169,7 +170,7 @@ def begin_update(
         if state.in_service and state.config == config:
             return True
         if state.pending == config:
-            return False
+            return True
         if not state.in_service:
             if state.status in {"Failed", "Deleting", "UpdateRollbackFailed", "OutOfService"}:
                 raise DeploymentError(
@@ -185,21 +186,26 @@ def begin_update(
             arguments["DeploymentConfig"] = dict(deployment)
         if clock() - looked > _UPDATE_DEADLINE:
             continue  # what was seen is too old to act on
-        with calling(f"Updating endpoint {endpoint} to {config}"):
-            try:
-                clients.sagemaker_once.update_endpoint(**arguments)
-            except ClientError as error:
-                if "in-progress" in message_of(error).lower() or code_of(error) == "ConflictException":
-                    return False  # somebody was quicker; the next look tells who
+        return _ask_update(clients, arguments)
+
+
+def _ask_update(clients: Clients, arguments: Mapping[str, Any]) -> bool:
+    """Ask for the update once, and say whether SageMaker took it up, as its answer tells or else the endpoint."""
+    endpoint, config = arguments["EndpointName"], arguments["EndpointConfigName"]
+    with calling(f"Updating endpoint {endpoint} to {config}"):
+        try:
+            clients.sagemaker_once.update_endpoint(**arguments)
+        except ClientError as error:
+            if "in-progress" in message_of(error).lower() or code_of(error) == "ConflictException":
+                return False  # somebody was quicker; the next look tells who
+            if not is_transient(error):
                 raise
-            except (ConnectionError, HTTPClientError) as error:
-                after = describe(clients, endpoint)
-                if after is None or config not in (after.config, after.pending):
-                    raise CloudError(
-                        f"Updating endpoint {endpoint} to {config} got no answer and took no effect: {error}.",
-                        "NoAnswer",
-                    ) from error
-        return False
+        except (ConnectionError, HTTPClientError):
+            pass
+        else:
+            return True
+    after = describe(clients, endpoint)  # it may have been heard all the same
+    return after is not None and config in (after.config, after.pending)
 
 
 def refuse_foreign(state: EndpointState | None, endpoint: str, ours: Collection[str]) -> None:
@@ -236,7 +242,7 @@ def arrived(state: EndpointState, config: str) -> bool:
 def set_weight(clients: Clients, endpoint: str, variant: str, weight: float) -> None:
     """Set the live weight of a variant."""
     with calling(f"Setting the weight of {endpoint}/{variant}"):
-        clients.sagemaker_once.update_endpoint_weights_and_capacities(
+        clients.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=endpoint,
             DesiredWeightsAndCapacities=[{"VariantName": variant, "DesiredWeight": weight}],
         )

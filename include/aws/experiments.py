@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from include.aws.clients import Clients
 from include.aws.endpoints import tag_list
-from include.aws.faults import already_exists, calling, code_of, is_missing
+from include.aws.faults import already_exists, calling, code_of, is_missing, is_transient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +54,25 @@ def describe(clients: Clients, name: str) -> Experiment | None:
 
 
 def ensure(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-    """Make sure that the experiment exists; one of that name is ours, since names derive from the rollout."""
+    """Ask for the experiment; one of that name is ours, since names derive from the rollout.
+
+    Where AWS is throttling or erring it may not exist yet: whoever looks and finds none asks again.
+    """
     name = arguments["Name"]
     with calling(f"Creating inference experiment {name}"):
         try:
             clients.sagemaker_once.create_inference_experiment(**arguments, Tags=tag_list(tags))
         except ClientError as error:
             # The same code is answered when another experiment has the endpoint.
-            if not (already_exists(error) and name in str(error)):
+            if not (already_exists(error) and name in str(error)) and not is_transient(error):
                 raise
 
 
 def stop(clients: Clients, name: str, *, production: str, shadow: str, reason: str) -> None:
-    """Ask for the end: production stays, the shadow goes. One that is starting or stopping is left to go on."""
+    """Ask for the end: production stays, the shadow goes. One that is starting or stopping is left to go on.
+
+    Where AWS is throttling or erring it may not have heard: whoever finds it running asks again.
+    """
     with calling(f"Stopping inference experiment {name}"):
         try:
             clients.sagemaker_once.stop_inference_experiment(
@@ -76,7 +82,7 @@ def stop(clients: Clients, name: str, *, production: str, shadow: str, reason: s
                 Reason=reason[:1024],
             )
         except ClientError as error:
-            if code_of(error) != "ConflictException":
+            if code_of(error) != "ConflictException" and not is_transient(error):
                 raise
 
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
 )
@@ -61,7 +63,7 @@ def already_exists(error: ClientError) -> bool:
     )
 
 
-def _is_transient(error: ClientError) -> bool:
+def is_transient(error: ClientError) -> bool:
     """Say whether the same call may succeed a little later: throttling, and what AWS itself got wrong."""
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     return (
@@ -82,6 +84,7 @@ def calling(what: str) -> Iterator[None]:
         raise CloudError(
             f"{what} failed: {code}: {message_of(error).rstrip('.')}" + (f"; {advice}." if advice else "."),
             code,
+            transient=is_transient(error),
         ) from error
     except EndpointConnectionError as error:
         raise CloudError(
@@ -100,4 +103,8 @@ def calling(what: str) -> Iterator[None]:
             transient=True,
         ) from error
     except BotoCoreError as error:
-        raise CloudError(f"{what} failed: {error}.", type(error).__name__) from error
+        raise CloudError(
+            f"{what} failed: {error}.",
+            type(error).__name__,
+            transient=isinstance(error, ConnectionError | HTTPClientError),
+        ) from error

@@ -58,7 +58,7 @@ def reach(
         say(
             f"updating endpoint {baseline.endpoint} from {state.config} to {target}; at most {spec.deploy_timeout + watched} s"
         )
-        endpoints.begin_update(
+        asked = endpoints.begin_update(
             rollout.clients,
             baseline.endpoint,
             config=target,
@@ -71,7 +71,7 @@ def reach(
                 guardrails, rollout=rollout.id, baseline=baseline, deploy_timeout=spec.deploy_timeout
             ),
         )
-        attempts += 1
+        attempts += asked
     return Wait(
         what=f"endpoint {baseline.endpoint} to serve {target}",
         every=rollout.poll,

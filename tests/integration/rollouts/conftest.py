@@ -24,13 +24,14 @@ from include.aws import endpoints
 from include.aws.clients import Clients, connect
 from include.ledger.lease import Lease, OwnerRun
 from include.ledger.store import Store
+from include.rollout.errors import CloudError, LedgerError
 from include.rollout.names import rollout_id
 from include.rollout.spec import RolloutSpec, merge
 from include.rollout.verdict import Action, End, Verdict
 from include.steps.decide import decide
 from include.steps.deploy import deploy_shadow
 from include.steps.judge import extend, settle_verdict, take_reading
-from include.steps.observe import Closed, observe, stop_replay
+from include.steps.observe import Closed, Progress, observe, stop_replay
 from include.steps.open import Request, open_rollout
 from include.steps.promote import promote
 from include.steps.register import register
@@ -86,18 +87,19 @@ def faults(cloud_url: str) -> Iterator[Callable[..., None]]:
     """Inject a fault into the local cloud; all are gone after the test."""
 
     def inject(**fault: Any) -> None:
-        _ask(cloud_url, "POST", fault)
+        ask_local(cloud_url, "POST", "faults", fault)
 
     yield inject
-    _ask(cloud_url, "DELETE", None)
+    ask_local(cloud_url, "DELETE", "faults")
 
 
-def _ask(url: str, method: str, body: Any) -> None:
+def ask_local(url: str, method: str, what: str, body: Any = None) -> None:
+    """Ask the local cloud for something that AWS has not: faults, another pace of its clock."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
-        f"{url}/_local/faults", data, method=method, headers={"Content-Type": "application/json"}
+        f"{url}/_local/{what}", data, method=method, headers={"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         answer.read()
 
 
@@ -107,7 +109,13 @@ def endpoint(clients: Clients) -> str:
     return make_endpoint(clients)
 
 
-def make_endpoint(clients: Clients, *, environment: dict[str, str] | None = None, instances: int = 1) -> str:
+def make_endpoint(
+    clients: Clients,
+    *,
+    environment: dict[str, str] | None = None,
+    instances: int = 1,
+    instance_type: str = "ml.m5.large",
+) -> str:
     name = f"e-{uuid4().hex[:8]}"
     sagemaker = clients.sagemaker
     sagemaker.create_model(
@@ -121,7 +129,7 @@ def make_endpoint(clients: Clients, *, environment: dict[str, str] | None = None
             {
                 "VariantName": "production",
                 "ModelName": f"{name}-model",
-                "InstanceType": "ml.m5.large",
+                "InstanceType": instance_type,
                 "InitialInstanceCount": instances,
                 "InitialVariantWeight": 1.0,
             }
@@ -129,7 +137,7 @@ def make_endpoint(clients: Clients, *, environment: dict[str, str] | None = None
         MetricsConfig={"EnableEnhancedMetrics": True, "MetricPublishFrequencyInSeconds": PERIOD},
     )
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-config")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] != "InService":
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -189,7 +197,7 @@ class Drive:
 
     def step(self, function: Callable[..., Any], *arguments: Any) -> Any:
         result = function(self.rollout, *arguments)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while isinstance(result, Wait):
             assert time.monotonic() < deadline, result.what
             time.sleep(0.3)
@@ -220,7 +228,7 @@ class Drive:
         try:
             rollout = self.rollout
             while True:
-                progress = observe(rollout)
+                progress = self._look(rollout)
                 self.lines += progress.lines
                 if progress.closed is None:
                     time.sleep(min(progress.again_in, 2))
@@ -245,6 +253,18 @@ class Drive:
             time.sleep(min(progress.again_in, 0.5))
         if taken_back(rollout) is not None:
             self.step(roll_back)
+
+    def _look(self, rollout: Rollout) -> Progress:
+        """Observe as the trigger does: a cloud or a ledger that does not answer is asked again for a while."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return observe(rollout)
+            except (CloudError, LedgerError) as error:
+                lasting = isinstance(error, CloudError) and not error.transient
+                if lasting or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def finish(self) -> End:
         """Decide, carry it out, watch what was promoted, settle."""

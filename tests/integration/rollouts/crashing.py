@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ from tests.integration.rollouts.mortal import Kill, Log, Order, Way, perform
 
 CLOCK = 20  # seconds of the cloud per second of the machine
 PRODUCTION, CANDIDATE = "0.111111", "0.222222"
-_PATIENCE = 300.0  # seconds of the machine that one process may take
+PATIENCE = 300.0  # seconds of the machine that one process may take
 
 
 class Care(StrEnum):
@@ -102,19 +103,23 @@ class Trial:
     folder: Path
     way: Way
     strategy: Strategy
+    instance_type: str = "ml.m5.large"
     clients: Clients = field(init=False)
     endpoint: str = field(init=False)
     order: Order = field(init=False)
 
     def __post_init__(self) -> None:
         self.clients = connect(session(), {"": self.url})
-        self.endpoint = make_endpoint(self.clients, environment={"LOCAL_ANSWER": PRODUCTION})
+        self.endpoint = make_endpoint(
+            self.clients, environment={"LOCAL_ANSWER": PRODUCTION}, instance_type=self.instance_type
+        )
         self.folder = self.folder / self.endpoint
         self.folder.mkdir(parents=True)
-        drive = {"spec": self._spec(), "folder": self.folder, "run_id": f"manual__{uuid4().hex}"}
+        drive = {"spec": self.spec(), "folder": self.folder, "run_id": f"manual__{uuid4().hex}"}
         self.order = Order(url=self.url, drive=drive, way=self.way, log=self.folder / "killed.log")
 
-    def _spec(self) -> dict[str, Any]:
+    def spec(self) -> dict[str, Any]:
+        """Return what is asked: nothing but the way decides how it goes."""
         environment = {"LOCAL_ANSWER": CANDIDATE} | (
             {"LOCAL_ERROR_SHARE": "0.7"} if self.way is Way.ABORT else {}
         )
@@ -137,7 +142,7 @@ class Trial:
         """Carry out an order in a process of its own; return its exit status and what it noted."""
         process = _context().Process(target=perform, args=(order,), daemon=True)
         process.start()
-        process.join(_PATIENCE)
+        process.join(PATIENCE)
         if process.is_alive():
             process.kill()
             process.join()
@@ -146,20 +151,21 @@ class Trial:
 
     def calls(self) -> tuple[str, ...]:
         """Let the rollout go well and return its mutating calls."""
-        with self._served() as caller:
+        with self.served() as caller:
             status, log = self.run(self.order)
             assert (status, log.end) == (0, self.way.end.value), (self.way, status, log)
-            self.check(End(log.end), caller, {})
+            self.check(End(log.end), {})
+            self._check_callers(caller)
         return log.calls
 
     def survive(self, point: Point) -> None:
         """Kill the rollout at a point, have it taken up, and check everything that must hold then."""
-        with self._served() as caller:
+        with self.served() as caller:
             status, log = self.run(replace(self.order, kill=point.kill))
             assert status == -signal.SIGKILL, f"it was not killed: {status}, {log}"
             assert log.calls[-1] == point.operation, f"call {point.kill.call} is {log.calls[-1]} by now"
-            ledger = self._drive().rollout.ledger
-            before = _documents(ledger)
+            ledger = self.drive().rollout.ledger
+            before = documents(ledger)
             if point.care is Care.FOREIGN:
                 self._change_endpoint()
             again = point.care is Care.AGAIN
@@ -174,11 +180,12 @@ class Trial:
                 Care.FOREIGN: {End.FOREIGN_CHANGE},
             }[point.care]
             assert end in allowed, f"it ended {end}"
-            self.check(end, caller, before)
+            self.check(end, before)
+            self._check_callers(caller)
 
-    def check(self, end: End, caller: Caller, before: dict[str, Any]) -> None:
-        """Assert the endpoint, the ledger, the lease, the registry, the callers, and that nothing is left behind."""
-        rollout = self._drive().rollout
+    def check(self, end: End, before: dict[str, Any]) -> None:
+        """Assert the endpoint, the ledger, the lease, the registry, and that nothing is left behind."""
+        rollout = self.drive().rollout
         ledger, baseline = rollout.ledger, rollout.baseline
         state = endpoints.describe(self.clients, self.endpoint)
         assert state is not None
@@ -198,13 +205,16 @@ class Trial:
         assert (live.name, live.instance_count, live.weight) == ("production", 1, baseline.weight)
         config = endpoints.describe_config(self.clients, baseline.config_name)
         assert config == baseline.config
-        after = _documents(ledger)
+        after = documents(ledger)
         assert {key: after[key] for key in before} == before, "something that was written has changed"
         assert after[Kind.OUTCOME]["end"] == end.value
-        assert len([key for key in after if key.startswith(f"{Kind.FINDING}/")]) <= 1
+        readings = [key for key in after if key.startswith(f"{Kind.FINDING}/")]
+        assert len(readings) <= 1 + (Kind.EXTENSION in after)
         assert Kind.REPORT in after
         assert rollout.leases.current(self.endpoint) is None
         self._check_packages(end)
+
+    def _check_callers(self, caller: Caller) -> None:
         assert caller.failures == []
         assert caller.answered > 0
         assert caller.answers <= {PRODUCTION, CANDIDATE}
@@ -235,7 +245,7 @@ class Trial:
         self._rest()
 
     def _rest(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while (
             self.clients.sagemaker.describe_endpoint(EndpointName=self.endpoint)["EndpointStatus"]
             != "InService"
@@ -243,14 +253,15 @@ class Trial:
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
-    def _drive(self) -> Drive:
+    def drive(self) -> Drive:
+        """Return the rollout's steps, for this process."""
         return Drive(clients=self.clients, **self.order.drive)
 
     @contextmanager
-    def _served(self) -> Iterator[Caller]:
+    def served(self) -> Iterator[Caller]:
         """Give a caller whose traffic the plan sees; afterwards the endpoint is gone."""
         with calling(self.url, self.endpoint) as caller:
-            deadline = time.monotonic() + _PATIENCE
+            deadline = time.monotonic() + PATIENCE
             while caller.answered < 3:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
@@ -259,7 +270,7 @@ class Trial:
         self.clients.sagemaker.delete_endpoint(EndpointName=self.endpoint)
 
 
-def _documents(ledger: Ledger) -> dict[str, dict[str, Any]]:
+def documents(ledger: Ledger) -> dict[str, dict[str, Any]]:
     return ledger.read_many(key for key in ledger.keys("") if key != Kind.REPORT_PAGE)
 
 
@@ -270,13 +281,21 @@ def survive_all(url: str, folder: Path, points: Sequence[Point], *, workers: int
         try:
             Trial(url, folder, point.way, point.strategy).survive(point)
         except Exception as error:
-            return f"{point}: {type(error).__name__}: {error}"
+            broken = f"{point}: {told(error)}"
+            print(broken, file=sys.stderr)
+            return broken
         return None
 
     with ThreadPoolExecutor(workers) as pool:
         broken = [found for found in pool.map(attempt, points) if found]
     print(f"crash matrix: {len(points)} points, {len(points) - len(broken)} held", file=sys.stderr)
     return broken
+
+
+def told(error: Exception) -> str:
+    """Tell an error in a line, with the line of code that raised it: nobody else says what an assertion was about."""
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({raised.name}: {raised.line})"
 
 
 def recorded(url: str, folder: Path, strategy: Strategy, *, workers: int) -> dict[Way, tuple[str, ...]]:

@@ -35,18 +35,12 @@ def after(way: Way, call: int, operation: str, care: Care, strategy: Strategy = 
 def test_a_rollout_killed_beside_any_call_leaves_the_endpoint_right(quick_cloud: str, tmp_path: Path) -> None:
     points = [
         after(Way.PROMOTE, 1, "CreateModelPackage", Care.JANITOR),  # nobody noted what was registered
-        after(Way.PROMOTE, 2, "CreateModel", Care.JANITOR),
         after(Way.MARK_FAILED, 4, "UpdateEndpoint", Care.JANITOR),  # the shadow is on its way
         before(Way.PROMOTE, 5, "UpdateEndpoint", Care.AGAIN),  # decided, and nothing done about it
         after(Way.PROMOTE, 5, "UpdateEndpoint", Care.FOREIGN),
         before(Way.PROMOTE, 7, "UpdateEndpoint", Care.JANITOR),  # without a shadow, not yet promoted
-        after(Way.PROMOTE, 7, "UpdateEndpoint", Care.AGAIN),
         after(Way.PROMOTE, 8, "DeleteEndpointConfig", Care.JANITOR),  # settling a promotion
         before(Way.TAKEN_BACK, 8, "UpdateEndpoint", Care.AGAIN),  # promoted, and about to be taken back
-        after(Way.TAKEN_BACK, 8, "UpdateEndpoint", Care.JANITOR),
-        after(Way.ABORT, 5, "UpdateEndpoint", Care.AGAIN),
-        after(Way.MARK_FAILED, 3, "CreateInferenceExperiment", Care.JANITOR, Strategy.MANAGED),
         after(Way.ROLL_BACK, 4, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),
-        before(Way.PROMOTE, 7, "UpdateEndpoint", Care.AGAIN, Strategy.MANAGED),
     ]
     assert survive_all(quick_cloud, tmp_path, points, workers=4) == []

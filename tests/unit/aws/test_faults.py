@@ -1,0 +1,50 @@
+"""What AWS's errors become: a sentence, and whether the same call may succeed a little later."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
+
+from include.aws.faults import calling
+from include.rollout.errors import CloudError
+
+
+def answer(code: str, status: int) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": "No."},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "",
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        "DescribeEndpoint",
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [
+        (answer("ThrottlingException", 400), True),
+        (answer("RequestLimitExceeded", 400), True),
+        (answer("SlowDown", 503), True),
+        (answer("InternalFailure", 500), True),
+        (answer("AccessDeniedException", 400), False),
+        (answer("ResourceLimitExceeded", 400), False),
+        (answer("ValidationException", 400), False),
+        (ReadTimeoutError(endpoint_url="http://aws"), True),
+        (ConnectTimeoutError(endpoint_url="http://aws"), True),
+        (NoCredentialsError(), False),
+    ],
+    ids=lambda value: str(value).replace(" ", "-"),
+)
+def test_only_what_may_go_away_by_itself_is_transient(error: Exception, transient: bool) -> None:
+    with (
+        pytest.raises(CloudError, match=r"^Looking ") as raised,
+        calling("Looking"),
+    ):
+        raise error
+    assert raised.value.transient is transient
