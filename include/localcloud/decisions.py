@@ -19,6 +19,8 @@ UNDOCUMENTED = (
     "UpdateEndpointWeightsAndCapacities takes shadow variants; at least one instance stays.",
     "When it fails the endpoint goes Updating, RollingBack and InService at its former weights and counts, with a "
     "FailureReason.",
+    "An endpoint is SystemUpdating only while a fault has it maintained; that changes neither LastModifiedTime nor "
+    "anything that was asked for, is told of no variant, and a restart ends it.",
     "An inference experiment whose StartTime has passed starts at once; the limits of 1 hour and 30 days hold for "
     "Create and Update alike, and a schedule beyond them is a ValidationException.",
     "On an existing endpoint an inference experiment keeps the production variant's name and model, and may give it "

@@ -22,6 +22,7 @@ _INSTANCES = {"endpoint", "variant"}
 _KINDS: Mapping[str, set[str]] = {  # the field that tells what a fault is -> the fields beside it
     "operation": {"code", "status", "message", "times", "after"},
     "delay": {"endpoint"},
+    "maintenance": {"endpoint"},
     "capacity": {"instance_type"},
     "quota": {"of"},
     "metrics": {"endpoint", "seconds", "share"},
@@ -79,12 +80,13 @@ class Faults:
     metrics: dict[tuple[str | None, str], float] = field(default_factory=dict)
     set_metric_fault: Callable[..., None] = lambda endpoint, fault, amount=0.0: None
     data_plane: DataPlane | None = None
+    maintain: Callable[[str, float], None] | None = None  # the control plane's: endpoint, seconds
 
     def add(self, wanted: dict[str, Any]) -> None:
         """Put the fault in force; raise FaultError for one that makes no sense.
 
         Forms: {"operation", "code", "status": 400, "message": "", "times": 1 | null, "after": 0};
-        {"delay": seconds, "endpoint"?}; {"capacity": most instances of a type at once, "instance_type"?};
+        {"delay": seconds, "endpoint"?}; {"maintenance": seconds, "endpoint"}, which begins now; {"capacity": most instances of a type at once, "instance_type"?};
         {"quota": most, "of": a kind of resource or an instance type};
         {"metrics": "drop" | "delay" | "gaps", "seconds" | "share", "endpoint"?};
         {"latency": "constant" | "heavy_tail" | "ramp" | "cold_start", "ms", "shape" | "seconds"},
@@ -97,6 +99,8 @@ class Faults:
             case "delay":
                 seconds = _amount(wanted, "delay", 0.0)
                 self.delays[wanted.get("endpoint")] = seconds
+            case "maintenance":
+                self._maintain(wanted)
             case "capacity":
                 self.capacity[wanted.get("instance_type")] = _count(wanted, "capacity")
             case "quota":
@@ -171,6 +175,14 @@ class Faults:
         amount = _amount(wanted, name, 0.0, 1.0 if name == "share" else 86400.0) if name else 0.0
         self.metrics[wanted.get("endpoint"), kind] = amount
         self.set_metric_fault(wanted.get("endpoint"), kind, amount)
+
+    def _maintain(self, wanted: dict[str, Any]) -> None:
+        seconds = _amount(wanted, "maintenance", 0.0, 86400.0)
+        if not wanted.get("endpoint"):
+            raise FaultError("a maintenance needs an endpoint")
+        if self.maintain is None:
+            raise FaultError("there is no control plane here; a maintenance needs one")
+        self.maintain(wanted["endpoint"], seconds)
 
     def _crash(self, wanted: dict[str, Any]) -> None:
         count = wanted["crash"]

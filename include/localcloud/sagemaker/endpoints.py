@@ -149,6 +149,16 @@ class Endpoints:
         self._transitions.delete(name)
         return {}
 
+    def maintain(self, name: str, seconds: float) -> None:
+        """Put the endpoint through a maintenance; raise ValueError, in a sentence, if it is not InService."""
+        status = self._table[name]["EndpointStatus"] if name in self._table else "not there"
+        if status != "InService":
+            raise ValueError(f"the endpoint {name} is {status}; a maintenance needs one that is InService")
+        record = self._table[name]
+        record["EndpointStatus"] = "SystemUpdating"
+        self._table[name] = record
+        self._transitions.maintain(name, seconds)
+
     # what automatic scaling does with variants
 
     def capacity(self, endpoint: str, variant: str) -> int | None:

@@ -98,6 +98,7 @@ class SageMaker:
             clock=clock,
             quota=faults.quota,
         )
+        faults.maintain = endpoints.maintain
         self._runs = ExperimentRuns(tables["experiments"], endpoints=endpoints, configs=configs, clock=clock)
         experiments = InferenceExperiments(
             tables["experiments"],

@@ -78,6 +78,10 @@ class Transitions:
         """Take the endpoint down: Deleting → gone. Its invocations fail at once."""
         self._start(name, self._delete)
 
+    def maintain(self, name: str, seconds: float) -> None:
+        """Replace the endpoint's instances by like ones, SystemUpdating → InService; it takes so many seconds."""
+        self._start(name, lambda endpoint: self._maintain(endpoint, seconds))
+
     async def resume(self) -> None:
         """Return when every endpoint that served before the restart serves again; go on with what was under way."""
         deployments = [
@@ -183,6 +187,20 @@ class Transitions:
             self._capacity.require(variant["InstanceType"], variant[count] - variant["CurrentInstanceCount"])
             await self._runtime.resize(name, variant["VariantName"], variant[count])
             self._runtime.reweight(name, variant["VariantName"], variant[weight])
+
+    async def _maintain(self, name: str, seconds: float) -> None:
+        """Keep every request answered and everything that was asked for as it is, LastModifiedTime included."""
+        record, end = self._table[name], self._clock.now() + seconds
+        try:
+            former = self._runtime.activate(await self._prepare(name, record["Serving"], {}))
+            if former is not None:
+                await self._runtime.retire(former)
+        except StartupError as error:
+            log.warning("endpoint %s keeps its instances through the maintenance: %s", name, error)
+        await self._clock.sleep(max(0.0, end - self._clock.now()))
+        record["EndpointStatus"] = "InService"
+        self._store(name)
+        log.info("endpoint %s: InService after maintenance", name)
 
     async def _delete(self, name: str) -> None:
         beside = self._runtime.withdraw(name)
