@@ -203,7 +203,7 @@ def _allowed(field: Mapping[str, Any]) -> Iterator[str]:
     }
     kind = field.get("type", "")
     yield (
-        "section" if "properties" in field else "text by name" if kind == "object" else kinds.get(kind, kind)
+        "section" if "properties" in field else _by_name(field) if kind == "object" else kinds.get(kind, kind)
     )
     for key, words in (
         ("minimum", "at least"),
@@ -215,6 +215,11 @@ def _allowed(field: Mapping[str, Any]) -> Iterator[str]:
             yield f"{words} {field[key]:g}" if field[key] < 1e6 else f"{words} {field[key]}"
     if "pattern" in field:
         yield _PATTERNS.get(field["pattern"], f"`{field['pattern']}`")
+
+
+def _by_name(field: Mapping[str, Any]) -> str:
+    """Say what a mapping holds; a reference is to any JSON value."""
+    return "values by name" if "$ref" in field.get("additionalProperties", {}) else "text by name"
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

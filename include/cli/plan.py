@@ -12,7 +12,7 @@ from include.rollout.names import rollout_id
 from include.rollout.spec import merge, parse
 from include.steps.endpoint import read_baseline
 from include.steps.plan import make_plan
-from include.steps.specs import load
+from include.steps.specs import check_expectations, load
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the plan; 1 when the rollout would be refused."""
     spec = parse(merge(load(chosen.spec), _overrides(chosen.overrides)), chosen.spec)
+    check_expectations(spec, chosen.spec)
     clients = clients_of(chosen)
     plan = make_plan(clients, spec, read_baseline(clients, spec), rollout_id("plan", chosen.spec))
     print(json.dumps(plan.to_document(), indent=2) if chosen.json else "\n".join(plan.lines()))

@@ -7,7 +7,7 @@ import json
 
 from include.rollout.errors import SpecError
 from include.rollout.spec import json_schema, parse
-from include.steps.specs import FOLDER, load
+from include.steps.specs import FOLDER, check_expectations, load
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(chosen: argparse.Namespace) -> int:
     wrong = 0
     for name in names:
         try:
-            parse(load(name), name)
+            check_expectations(parse(load(name), name), name)
         except SpecError as error:
             wrong += 1
             print(error)

@@ -45,3 +45,12 @@ def canonical(value: Any) -> str:
 def digest(value: Any) -> str:
     """Return the SHA-256 of the canonical JSON text, in hexadecimal."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def raised(entry: Mapping[str, Any]) -> str | None:
+    """Return what an expectation raised, by its entry in a validation result, wherever this version has put it."""
+    info = entry.get("exception_info") or {}
+    for found in (info, *(part for part in info.values() if isinstance(part, Mapping))):
+        if found.get("raised_exception"):
+            return str(found.get("exception_message") or "it raised without a message")
+    return None

@@ -1,38 +1,33 @@
 """Gates as Great Expectations expectations: one custom family for the statistics, stock ones beside it.
 
-The only module that imports great_expectations, and it is imported only when gates are judged: the import
-takes seconds. The tri-state outcome travels in the result's details; `success` is true for PASS alone.
+Imported only when gates are judged: importing great_expectations takes seconds. The tri-state outcome travels in the result's details; `success` is true for PASS alone.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-# Before the import: no telemetry, and none of the ~180 lines that registering its API logs at INFO. The level
-# belongs to a logger of the standard library, so it also holds where structlog renders what gets through.
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-if logging.getLogger("great_expectations").level < logging.WARNING:
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-
-import great_expectations as gx
-from great_expectations import expectations as stock
-from great_expectations.core.metric_domain_types import MetricDomainTypes
-from great_expectations.execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.metrics.metric_provider import metric_value
-from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from pydantic import TypeAdapter
 
+from include.gates.answers import ask
+from include.gates.carrier import (
+    BatchExpectation,
+    MetricDomainTypes,
+    PandasExecutionEngine,
+    TableMetricProvider,
+    gx,
+    metric_value,
+    stock,
+)
 from include.gates.document import canonical, plain
 from include.gates.frame import frame_of, table_of
-from include.gates.reading import Contradiction, Reading
+from include.gates.reading import Answer, Contradiction, Reading
 from include.gates.rules import PAIRED, assess
 from include.gates.table import INVOCATIONS, VARIANTS, Table
+from include.rollout.expectation import ExpectationGate
 from include.rollout.gate import (
     CompletenessGate,
     Finding,
@@ -43,13 +38,10 @@ from include.rollout.gate import (
 )
 from include.stats.calibration import Noise
 
-# One module of Great Expectations sets its own level on import; it logs a line for every context.
-logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
-
 EVERY_GATE = "*"  # names the guards that must hold for any gate to pass
 _GATES: TypeAdapter[Gate] = TypeAdapter(Gate)
 _METRIC = "penumbra.finding"
-_ARGUMENTS = ("gate", "window", "reading", "contradiction", "log_e", "noise")
+_ARGUMENTS = ("gate", "window", "reading", "contradiction", "log_e", "noise", "answer")
 
 
 class GateFinding(TableMetricProvider):  # type: ignore[misc]  # Great Expectations ships no usable types
@@ -72,10 +64,12 @@ class GateFinding(TableMetricProvider):  # type: ignore[misc]  # Great Expectati
         table = table_of(frame, json.loads(metric_value_kwargs["window"]))
         contradiction = json.loads(metric_value_kwargs["contradiction"])
         log_e = json.loads(metric_value_kwargs["log_e"])
+        answer = json.loads(metric_value_kwargs["answer"])
         reading = Reading(
             number=metric_value_kwargs["reading"],
             contradictions={gate.name: Contradiction(**contradiction)} if contradiction else {},
             log_es={} if log_e is None else {gate.name: log_e},
+            answers={gate.name: Answer(**answer)} if answer else {},
         )
         noise = Noise(**json.loads(metric_value_kwargs["noise"]))
         return document_of(assess(gate, table, reading, noise))
@@ -90,6 +84,7 @@ class ExpectGateToHold(BatchExpectation):  # type: ignore[misc]  # see above
     contradiction: str = "null"  # the running evidence against the gate's limit, as JSON
     log_e: str = "null"  # that evidence after the last period, as JSON
     noise: str  # what equal variants differ by, as JSON
+    answer: str = "null"  # what an expectation on the predictions answered, as JSON
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (_METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
@@ -125,6 +120,8 @@ def validate(
     )
     suite = context.suites.add(gx.ExpectationSuite(name="gates"))
     frame, window = frame_of(table)
+    asked = [gate for gate in gates if isinstance(gate, ExpectationGate)]
+    answers, predictions = ask(asked, None if table.pairs is None else table.pairs.predictions)
     # An empty frame satisfies every row-level expectation, so the number of rows is expected too.
     rows = max(1, len(table))
     suite.add_expectation(
@@ -137,11 +134,12 @@ def validate(
         suite.add_expectation(
             ExpectGateToHold(
                 gate=canonical(gate.model_dump(mode="json")),
-                window=canonical(window if isinstance(gate, PAIRED) else {**window, "pairs": None}),
+                window=canonical({**window, "pairs": _shown(gate, window["pairs"])}),
                 reading=reading,
                 contradiction=canonical(_contradiction(found)),
                 log_e=canonical(log_es.get(gate.name)),
                 noise=canonical(asdict(noise)),
+                answer=canonical(asdict(answers[gate.name]) if gate.name in answers else None),
                 severity=gate.severity.value,
                 meta={"gate": gate.name, "role": "statistic"},
             )
@@ -157,7 +155,14 @@ def validate(
     document = plain(result.to_json_dict())
     if not isinstance(document, dict):  # pragma: no cover - to_json_dict returns a mapping
         raise TypeError("a validation result is not a mapping")
-    return document
+    return document if predictions is None else {**document, "predictions": predictions}
+
+
+def _shown(gate: Gate, pairs: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return of the pairs what the gate reads: every expectation is stored with its arguments, and these are long."""
+    if pairs is None or not isinstance(gate, PAIRED):
+        return None
+    return pairs if isinstance(gate, ExpectationGate) else {**pairs, "predictions": None}
 
 
 def _guards(gate: Gate) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from include.gates.document import digest
+from include.gates.document import digest, raised
 from include.gates.latency import abreast
 from include.gates.look import Look, look_at
 from include.gates.reading import Reading
@@ -91,7 +91,7 @@ def _finding(gate: Gate, result: Mapping[str, Any]) -> Finding:
     entry = statistics[0]
     details = (entry.get("result") or {}).get("details")
     if not details:
-        return _silent(gate, f"the gate could not be computed: {_raised(entry)}")
+        return _silent(gate, f"the gate could not be computed: {raised(entry) or 'it returned nothing'}")
     finding = finding_of(details)
     broken = [guard for guard in guards if guard.get("success") is not True]
     if finding.outcome is Outcome.PASS and broken:
@@ -126,12 +126,3 @@ def _with_curve(finding: Finding, found: Look) -> Finding:
 
 def _silent(gate: Gate, reason: str) -> Finding:
     return Reading(number=0).finding(gate, Outcome.INCONCLUSIVE, reason)
-
-
-def _raised(entry: Mapping[str, Any]) -> str:
-    """Return the first exception's message, wherever this version of Great Expectations put it."""
-    info = entry.get("exception_info") or {}
-    for found in (info, *(part for part in info.values() if isinstance(part, Mapping))):
-        if found.get("raised_exception"):
-            return str(found.get("exception_message") or "it raised without a message")
-    return "it returned nothing"

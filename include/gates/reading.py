@@ -32,6 +32,15 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an expectation that a spec asks of the predictions answered."""
+
+    success: bool
+    raised: str | None = None  # the message of what it raised instead
+    observed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """The first or second reading of the fixed-sample gates, or none (0) when the window is cut short.
 
@@ -41,6 +50,7 @@ class Reading:
     number: int
     contradictions: Mapping[str, Contradiction] = field(default_factory=dict)
     log_es: Mapping[str, float] = field(default_factory=dict)  # gate -> log e after the last period
+    answers: Mapping[str, Answer] = field(default_factory=dict)  # gate -> what its expectation answered
 
     def __post_init__(self) -> None:
         if self.number not in (0, 1, MOST_READINGS):

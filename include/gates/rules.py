@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from include.gates.agreement import agreement, agreement_curve
+from include.gates.asked import expectation
 from include.gates.completeness import completeness, min_sample
 from include.gates.cost import cost
 from include.gates.drift import drift
@@ -15,6 +19,7 @@ from include.gates.overhead import overhead
 from include.gates.reading import Reading
 from include.gates.saturation import saturation
 from include.gates.table import Table
+from include.rollout.expectation import ExpectationGate
 from include.rollout.gate import (
     AgreementGate,
     CompletenessGate,
@@ -32,38 +37,36 @@ from include.rollout.operating import CostGate, OverheadGate, SaturationGate
 from include.rollout.rule import Severity
 from include.stats.calibration import PRIOR, Noise
 
-PAIRED = (AgreementGate, DriftGate)  # kinds that read the pairs; the others are not shown them
+PAIRED = (
+    AgreementGate,
+    DriftGate,
+    ExpectationGate,
+)  # kinds that read the pairs; the others are not shown them
+
+
+_RULES: Mapping[type[Any], Callable[[Any, Table, Reading], Finding]] = {
+    CompletenessGate: completeness,
+    MinSampleGate: min_sample,
+    ErrorRateGate: error_rate,
+    ErrorThresholdGate: error_threshold,
+    LatencyThresholdGate: latency_threshold,
+    AgreementGate: agreement,
+    DriftGate: drift,
+    SaturationGate: saturation,
+    OverheadGate: overhead,
+    CostGate: cost,
+    ExpectationGate: expectation,
+}
 
 
 def assess(gate: Gate, table: Table, reading: Reading, noise: Noise = PRIOR) -> Finding:
     """Return the gate's finding on this evidence; an unknown kind is inconclusive, never a pass."""
-    match gate:
-        case CompletenessGate():
-            return completeness(gate, table, reading)
-        case MinSampleGate():
-            return min_sample(gate, table, reading)
-        case ErrorRateGate():
-            return error_rate(gate, table, reading)
-        case ErrorThresholdGate():
-            return error_threshold(gate, table, reading)
-        case LatencyThresholdGate():
-            return latency_threshold(gate, table, reading)
-        case LatencyGate():
-            return latency(gate, table, reading, noise)
-        case AgreementGate():
-            return agreement(gate, table, reading)
-        case DriftGate():
-            return drift(gate, table, reading)
-        case SaturationGate():
-            return saturation(gate, table, reading)
-        case OverheadGate():
-            return overhead(gate, table, reading)
-        case CostGate():
-            return cost(gate, table, reading)
-        case _:
-            return reading.finding(
-                gate, Outcome.INCONCLUSIVE, f"there is no rule for a gate of kind {gate.kind}"
-            )
+    if isinstance(gate, LatencyGate):
+        return latency(gate, table, reading, noise)
+    rule = _RULES.get(type(gate))
+    if rule is None:
+        return reading.finding(gate, Outcome.INCONCLUSIVE, f"there is no rule for a gate of kind {gate.kind}")
+    return rule(gate, table, reading)
 
 
 def curve(gate: Gate, table: Table, noise: Noise = PRIOR) -> NDArray[np.float64] | None:

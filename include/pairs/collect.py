@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from include.pairs.documents import Documents
 from include.pairs.folder import Folder
 from include.pairs.lines import SCHEMA, batches
 from include.pairs.outputs import CSV_COLUMN, JSON_COMPARISON
+from include.pairs.predictions import predictions
 from include.rollout.comparison import Output, PairsSection
 from include.rollout.errors import EvidenceError
 from include.rollout.pairs import Pairs
@@ -47,11 +48,13 @@ def collect(
     end: datetime,
     period: int,
     shard: Shard | None = None,
+    sample: bool = False,
 ) -> Pairs:
     """Return the pairs of the requests that production answered in [begin, end), counted by periods of `period` s.
 
     Files are streamed, nothing but outputs, segments and hashes of inputs is kept, and what outgrows the memory limit
     is spilled to a folder that is gone afterwards. The pairs of all shards add up to the whole, exactly and in any order.
+    With `sample` some of the answers themselves come with the counts.
     Captures appear minutes after the requests: what is not there yet is counted as unmatched, never guessed.
     Raises EvidenceError where captures cannot be listed or read, or the terms name a place that cannot be.
     """
@@ -68,7 +71,8 @@ def collect(
             for side, folder in (("production", production), ("shadow", shadow)):
                 _stage(connection, side, folder, terms, span, begin, end)
             joining.join(connection, terms)
-            return counting.count(connection, terms, span, period)
+            counted = counting.count(connection, terms, span, period)
+            return replace(counted, predictions=predictions(connection, span)) if sample else counted
         except duckdb.Error as error:
             raise EvidenceError(
                 f"the captures in {production} and {shadow} could not be compared ({str(error).splitlines()[0]}); "

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from include.rollout.expectation import ExpectationGate
 from include.rollout.gate import AgreementGate, DriftGate, GatePolicy
 from include.rollout.section import Section
 
@@ -136,7 +137,7 @@ class PairsSection(Section):
 def unmeasurable(pairs: PairsSection | None, gates: GatePolicy, captured: int | None) -> list[str]:
     """Say what the gates ask of the pairs that these terms, or the share of requests captured (in %), cannot give."""
     problems = []
-    asking = [gate for gate in gates.rules if isinstance(gate, AgreementGate | DriftGate)]
+    asking = [gate for gate in gates.rules if isinstance(gate, AgreementGate | DriftGate | ExpectationGate)]
     if pairs is None:
         return [f"gate {gate.name} compares answers; it needs a pairs section" for gate in asking]
     if captured is None:
@@ -147,6 +148,10 @@ def unmeasurable(pairs: PairsSection | None, gates: GatePolicy, captured: int | 
             "of both variants"
         )
     for gate in asking:
+        if isinstance(gate, ExpectationGate) and pairs.output in (Output.JSON, Output.RANKED):
+            problems.append(
+                f"gate {gate.name} needs pairs.output scalar, vector or label; it is {pairs.output.value}"
+            )
         if isinstance(gate, DriftGate) and pairs.output not in (Output.SCALAR, Output.VECTOR):
             problems.append(f"gate drift needs pairs.output scalar or vector; it is {pairs.output.value}")
         if isinstance(gate, DriftGate) and gate.positives is not None and pairs.threshold is None:

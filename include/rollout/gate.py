@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.rollout.expectation import ExpectationGate
 from include.rollout.operating import CostGate, OverheadGate, SaturationGate
 from include.rollout.rule import Rule, Severity
 from include.rollout.section import Section
@@ -198,7 +199,8 @@ Gate = Annotated[
     | DriftGate
     | SaturationGate
     | OverheadGate
-    | CostGate,
+    | CostGate
+    | ExpectationGate,
     Field(discriminator="kind"),
 ]
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from include.rollout.predictions import Predictions
 from include.rollout.sketch import Sketch
 
 GRID = 30  # values are rounded to whole numbers of 2^-30 units, about 1e-9, before they are summed
@@ -123,6 +124,7 @@ class Pairs:
     )
     latency: Moments = field(default_factory=Moments)  # log(shadow / production) of the container's own times
     latency_ratios: Sketch = field(default_factory=Sketch)  # shadow / production
+    predictions: Predictions | None = None  # a sample of the answers themselves; None: not asked for
 
     def __add__(self, other: Pairs) -> Pairs:
         """Return the pairs of both; ValueError where their periods differ in length."""
@@ -167,6 +169,9 @@ class Pairs:
             answers=_span(self.answers, other.answers),
             latency=self.latency + other.latency,
             latency_ratios=self.latency_ratios + other.latency_ratios,
+            predictions=self.predictions + other.predictions
+            if self.predictions is not None and other.predictions is not None
+            else self.predictions or other.predictions,
         )
 
     @property
@@ -181,7 +186,7 @@ class Pairs:
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form that `from_document` reads back; sums are texts, they outgrow JSON's numbers."""
-        return {
+        document = {
             "period": self.period,
             "production": _plain(self.production),
             "shadow": _plain(self.shadow),
@@ -202,6 +207,10 @@ class Pairs:
             "latency": _moments(self.latency),
             "latency_ratios": self.latency_ratios.to_document(),
         }
+        # Only where they were drawn: what was stored without them keeps its digest.
+        if self.predictions is not None:
+            document["predictions"] = self.predictions.to_document()
+        return document
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -228,6 +237,9 @@ class Pairs:
             answers=None if document["answers"] is None else _two(document["answers"]),
             latency=_moments_of(document["latency"]),
             latency_ratios=Sketch.from_document(document["latency_ratios"]),
+            predictions=None
+            if document.get("predictions") is None
+            else Predictions.from_document(document["predictions"]),
         )
 
 

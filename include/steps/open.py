@@ -23,7 +23,7 @@ from include.steps.refresh import enter_candidate
 from include.steps.replay import locate_source
 from include.steps.rollout import Rollout, Wait, longest
 from include.steps.settle import settle_for_dead
-from include.steps.specs import load
+from include.steps.specs import check_expectations, load
 
 _BUSY_LOOK = 10.0
 
@@ -61,6 +61,7 @@ def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | Rollo
     try:
         enrol(rollout.ledger, _about(rollout, request), at=rollout.stamp())
         spec = parse(merge(load(request.name), request.overrides), request.name)
+        check_expectations(spec, request.name)
         adopted = rollout.ledger.read(Kind.BASELINE) is not None
         rollout.write(
             Kind.SPEC,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from include.rollout.errors import EvidenceError
 from include.rollout.evidence import Evidence, Period
+from include.rollout.expectation import ExpectationGate
 from include.rollout.pairs import Pairs
 from include.rollout.window import Window
 from include.steps.rollout import Rollout
@@ -61,8 +62,9 @@ def gather(
         return Pairs(period=window.period)
     patience = evidence.end + timedelta(seconds=spec.pairs.delivery)
     counted = [sum(row.invocations or 0.0 for row in rows) for rows in (evidence.production, evidence.shadow)]
+    sample = any(isinstance(gate, ExpectationGate) for gate in spec.gates.rules)
     while True:
-        found = _collect(rollout, window, evidence.end)
+        found = _collect(rollout, window, evidence.end, sample=sample)
         captured = [records.read - records.outside for records in (found.production, found.shadow)]
         complete = all(have >= _COMPLETE * wanted for have, wanted in zip(captured, counted, strict=True))
         if complete or rollout.now() >= patience:
@@ -81,13 +83,15 @@ def _answered(rows: Sequence[Period]) -> float:
     )
 
 
-def _collect(rollout: Rollout, window: Window, until: datetime) -> Pairs:
+def _collect(rollout: Rollout, window: Window, until: datetime, *, sample: bool = False) -> Pairs:
     from include.pairs.collect import collect  # duckdb and pyarrow: only where captures are paired
 
     terms = rollout.spec.pairs
     assert terms is not None
     production, shadow = _folders(rollout)
-    return collect(production, shadow, terms, begin=window.begin, end=until, period=window.period)
+    return collect(
+        production, shadow, terms, begin=window.begin, end=until, period=window.period, sample=sample
+    )
 
 
 def _folders(rollout: Rollout) -> tuple[Folder, Folder]:

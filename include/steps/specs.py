@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 
 from include.rollout.errors import SpecError
+from include.rollout.expectation import ExpectationGate
+from include.rollout.spec import RolloutSpec
 
 FOLDER = Path(__file__).resolve().parent.parent / "specs"
 
@@ -28,3 +30,19 @@ def load(name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SpecError(name, (f"the top level is {type(document).__name__}; it must be a mapping",))
     return document
+
+
+def check_expectations(spec: RolloutSpec, source: str) -> None:
+    """Raise SpecError for expectations that cannot be made of their class and arguments.
+
+    The spec itself knows the names of stock expectations and of their arguments; this makes each one, and imports Great
+    Expectations for it, which takes seconds, only where there is one.
+    """
+    asked = [gate for gate in spec.gates.rules if isinstance(gate, ExpectationGate)]
+    if not asked:
+        return
+    from include.gates.answers import problems
+
+    found = problems(asked)
+    if found:
+        raise SpecError(source, tuple(found))

@@ -38,6 +38,12 @@ OPERATED: list[dict[str, Any]] = [
     {"kind": "saturation", "metric": "GPUUtilization", "block": 10, "severity": "info"},
     {"kind": "overhead", "limit_ms": 60000, "block": 10, "severity": "info"},
     {"kind": "cost", "ratio": 1.5},
+    {
+        "kind": "expectation",
+        "type": "expect_column_values_to_be_between",
+        "kwargs": {"column": "shadow", "min_value": 0, "max_value": 1},
+        "least": 400,
+    },
 ]
 
 
@@ -78,7 +84,8 @@ def test_a_candidate_that_answers_differently_is_rolled_back_by_agreement(drive,
 def test_a_candidate_that_answers_the_same_passes_agreement(drive):
     """500 requests are sent again and again: they are worth no more than 500, which is enough for 5 %.
 
-    What it takes to run is read beside it: the load of its process, SageMaker's own time, and its price.
+    An expectation is asked of the predictions. What it takes to run is read beside it: the load of its process,
+    SageMaker's own time, and its price.
     """
     run = drive(**merge(PAIRED, {"gates": {"rules": [*PAIRED["gates"]["rules"], *OPERATED]}}))
     run.begin()
@@ -88,6 +95,8 @@ def test_a_candidate_that_answers_the_same_passes_agreement(drive):
     assert found["agreement"]["details"]["repetition"] > 2
     assert found["agreement"]["details"]["same"] == found["agreement"]["n"] > 1000
     assert found["agreement"]["details"]["missing"]["unreadable"] == 0
+    asked = found["expectation:expect_column_values_to_be_between"]
+    assert (asked["outcome"], asked["n"]) == (Outcome.PASS, found["agreement"]["n"])
     assert found["saturation:GPUUtilization"]["outcome"] == Outcome.NO_DATA
     for metric, cores in (("MemoryUtilization", 1), ("CPUUtilization", 2)):
         finding = found[f"saturation:{metric}"]

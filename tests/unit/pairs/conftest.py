@@ -64,6 +64,7 @@ def pairs(tmp_path: Path) -> Callable[..., Pairs]:
         begin: datetime = BEGIN,
         end: datetime = END,
         period: int = 60,
+        sample: bool = False,
         **terms: object,
     ) -> Pairs:
         root = tmp_path / str(next(numbers))
@@ -81,6 +82,7 @@ def pairs(tmp_path: Path) -> Callable[..., Pairs]:
             end=end,
             period=period,
             shard=shard,
+            sample=sample,
         )
 
     return made

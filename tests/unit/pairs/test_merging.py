@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.rollout.pairs import LARGEST, MOST_SEGMENTS, Moments, Pairs, Records, Tally
+from include.rollout.predictions import Predictions
 from include.rollout.sketch import ACCURACY, HIGHEST, LOWEST, Sketch, bucket_of, value_of
 
 COUNT = st.integers(0, 1000)
@@ -37,6 +38,10 @@ PAIRS = st.builds(
     answers=st.none() | st.tuples(st.integers(0, 2**63), st.integers(2**63, 2**64 - 1)),
     latency=MOMENTS,
     latency_ratios=SKETCH,
+    predictions=st.none()
+    | st.lists(st.tuples(COUNT, st.none() | st.just("yes"), st.just((0.5, 1.0))), max_size=3).map(
+        lambda rows: Predictions.of(rows, total=len(rows))
+    ),
 )
 
 
