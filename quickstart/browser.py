@@ -22,7 +22,7 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 30_000  # ms; a busy machine is slow, not broken
+PATIENCE = 60_000  # ms; a busy machine is slow, not broken
 
 
 def chromium() -> str | None:

@@ -118,7 +118,7 @@ def api(airflow):
             f"of {files} files these DAGs were parsed: {client.dag_ids()}; errors: {client.import_errors()}"
         )
 
-    client.wait(parsed, timeout=90, what=what)
+    client.wait(parsed, timeout=180, what=what)
     for dag_id in client.dag_ids():
         if not dag_id.startswith("model_refresh__"):
             client.unpause(dag_id)

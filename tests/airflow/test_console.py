@@ -24,7 +24,7 @@ class Browser:
         self.url, self.token = url, token
 
     def get(self, path, *, bearer=False, accept="text/html"):
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=180)
         headers = {"accept": accept}
         if self.token and bearer:
             headers["authorization"] = f"Bearer {self.token}"
@@ -108,7 +108,7 @@ def test_a_dag_runs_tab_finds_its_rollout_by_the_run_id_as_the_ui_writes_it(stor
 
 def test_a_run_that_opened_no_rollout_says_so(api, viewer):
     run = api.trigger("probe", {})
-    api.wait_for_run("probe", run, timeout=90)
+    api.wait_for_run("probe", run, timeout=180)
     status, _, body = viewer.get(f"/shadow/dags/probe/runs/{quote(run, safe='')}")
     assert status == 200
     assert "is success and has opened no rollout." in body

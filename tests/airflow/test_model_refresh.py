@@ -24,7 +24,7 @@ def refreshed(api, local_cloud, layout):
     paused = {dag["dag_id"]: dag["is_paused"] for dag in api.get("/dags", limit=100)["dags"]}
     api.unpause(REFRESH)
     looks = [api.trigger(REFRESH, {}), api.trigger(REFRESH, {})]
-    colours = [api.wait_for_run(REFRESH, look, timeout=90) for look in looks]
+    colours = [api.wait_for_run(REFRESH, look, timeout=180) for look in looks]
     (run_id,) = started(api)
     run = Run(stage, ENDPOINT, run_id)
     run.paused, run.looks, run.colours, run.colour = paused, looks, colours, run.wait()
@@ -51,14 +51,14 @@ def test_starting_the_same_rollout_once_more_is_skipped(refreshed, api):
     """A task that is retried or cleared, or a second scheduler, meets the run that is there."""
     look = next(look for look in refreshed.looks if api.states(REFRESH, look)["start_rollout"] == "success")
     api.clear(REFRESH, look, ["start_rollout"], downstream=False)
-    assert api.wait_for_run(REFRESH, look, timeout=60) == "success"
+    assert api.wait_for_run(REFRESH, look, timeout=180) == "success"
     assert api.states(REFRESH, look)["start_rollout"] == "skipped"
     assert started(api) == [refreshed.run_id]
 
 
 def test_with_nothing_new_the_look_is_green_and_says_why(refreshed, api):
     look = api.trigger(REFRESH, {})
-    assert api.wait_for_run(REFRESH, look, timeout=60) == "success"
+    assert api.wait_for_run(REFRESH, look, timeout=180) == "success"
     assert f"nothing to start: endpoint {ENDPOINT} serves {MODEL} already" in api.log(
         REFRESH, look, "find_candidate"
     )
@@ -67,7 +67,7 @@ def test_with_nothing_new_the_look_is_green_and_says_why(refreshed, api):
 
 def test_again_starts_one_more_on_purpose(refreshed, api):
     look = api.trigger(REFRESH, {"again": True})
-    assert api.wait_for_run(REFRESH, look, timeout=60) == "success"
+    assert api.wait_for_run(REFRESH, look, timeout=180) == "success"
     first, second = started(api)
     assert (first, second.startswith(f"{first}__again-")) == (refreshed.run_id, True)
     api.mark_run(DAG, second, "failed")  # that it starts is enough here

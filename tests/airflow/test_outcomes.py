@@ -9,7 +9,7 @@ import pytest
 
 from tests.airflow.rollouts import DAG, Stage
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(2400)
 
 AT_ONCE = 6
 DRY = {"mode": "dry_run"}
@@ -94,7 +94,7 @@ def marked_run(state, task):
         run.until(task, state)
         with stage.writing:
             stage.api.mark_run(DAG, run.run_id, "failed")
-        stage.api.wait(lambda: run.end, timeout=120, what=lambda: f"{name}: {run.states()}")
+        stage.api.wait(lambda: run.end, timeout=240, what=lambda: f"{name}: {run.states()}")
         run.colour = run.wait()
         return run
 

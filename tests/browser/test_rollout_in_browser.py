@@ -22,7 +22,7 @@ AIRFLOWS_OWN = (
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(EXECUTABLE is None, reason=f"no Chromium on PATH ({', '.join(browser.NAMES)})"),
 ]
 
@@ -89,7 +89,7 @@ def test_a_rollout_is_started_followed_and_concluded_in_the_browser(airflow, api
         framed.get_by_text("browsed RUNNING").wait_for()
         run.stage.api.wait(
             lambda: run.record.last("tick/"),
-            timeout=60,
+            timeout=180,
             what=lambda: f"no look yet: {run.record.written_keys()}",
         )
 

@@ -17,7 +17,6 @@ from tests.integration.rollouts.conftest import Drive, document
 Make = Callable[..., Drive]
 
 
-@pytest.mark.timeout(240)
 def test_a_rollout_gives_its_findings_again_and_another_policy_may_differ(
     drive: Make, endpoint: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,7 +38,6 @@ def test_a_budget_that_cannot_do_is_refused_before_anything_is_touched(
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
 
 
-@pytest.mark.timeout(180)
 def test_the_window_closes_when_the_budget_is_spent(clients: Clients, endpoint: str, drive: Make) -> None:
     # The planned window is within the budget; too few requests make it inconclusive, and its extension is not.
     rules = [{"kind": "completeness"}, {"kind": "min_sample", "requests": 8000}]

@@ -22,7 +22,6 @@ def latent() -> dict[str, str]:
     return {"LOCAL_SERVICE_TIME_MEDIAN_MS": "8"}
 
 
-@pytest.mark.timeout(300)
 def test_what_equal_variants_differ_by_is_kept_for_the_endpoints_next_rollout(
     clients: Clients, drive: Make, source: str, latent: dict[str, str]
 ) -> None:

@@ -55,7 +55,6 @@ def calling(url: str, endpoint: str, threads: int = 3) -> Iterator[Callers]:
             thread.join(timeout=30)
 
 
-@pytest.mark.timeout(240)
 def test_promoting_loses_no_request_and_the_shadows_answers_stay_unseen(
     clients: Clients, cloud_url: str, drive: Make, source: str
 ) -> None:
@@ -74,7 +73,6 @@ def test_promoting_loses_no_request_and_the_shadows_answers_stay_unseen(
     assert set(callers.answers[first + 20 :]) == {CANDIDATE}
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     "shadow",
     [

@@ -23,8 +23,6 @@ from include.rollout.verdict import End
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import BUCKET, PERIOD, ROLE, Drive, document, resources, session
 
-pytestmark = pytest.mark.timeout(180)
-
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 PATCHED = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-6"
 BASELINE, NEWER = f"s3://{BUCKET}/comparisons/baseline.tar.gz", f"s3://{BUCKET}/comparisons/newer.tar.gz"

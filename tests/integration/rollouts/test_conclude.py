@@ -37,7 +37,6 @@ def speak_when_open(run: Drive, action: Conclusion, seconds: int = 0) -> threadi
     return thread
 
 
-@pytest.mark.timeout(120)
 def test_remove_now_ends_the_window_and_rolls_back_in_that_persons_name(drive: Make) -> None:
     run = drive(**LONG)
     run.begin()
@@ -48,7 +47,6 @@ def test_remove_now_ends_the_window_and_rolls_back_in_that_persons_name(drive: M
     assert (decision["who"], decision["why"]) == ("Ada", "seen enough")
 
 
-@pytest.mark.timeout(120)
 def test_promote_now_overrides_an_inconclusive_verdict_where_the_spec_allows_it(drive: Make) -> None:
     run = drive(**LONG, promotion={"override": True})
     run.begin()
@@ -58,7 +56,6 @@ def test_promote_now_overrides_an_inconclusive_verdict_where_the_spec_allows_it(
     assert run.rollout.ledger.require("decision")["who"] == "Ada"
 
 
-@pytest.mark.timeout(120)
 def test_nobody_overrides_a_fail(drive: Make) -> None:
     failing = {"candidate": {"environment": {"LOCAL_ERROR_SHARE": "0.5"}}}
     run = drive(**LONG, **failing, promotion={"override": True})
@@ -69,7 +66,6 @@ def test_nobody_overrides_a_fail(drive: Make) -> None:
     assert run.finish() is End.ROLLED_BACK
 
 
-@pytest.mark.timeout(180)
 def test_extending_moves_the_windows_end(drive: Make) -> None:
     run = drive(window={"length": 10, "maximum": 10})
     run.begin()
@@ -96,7 +92,6 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(drive: Make) -> None:
         conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="because")
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("approved", [True, False])
 def test_a_promotion_that_needs_approval_waits_for_a_person(
     clients: Clients, endpoint: str, drive: Make, approved: bool
@@ -124,7 +119,6 @@ def test_a_promotion_that_needs_approval_waits_for_a_person(
     assert shadows == 0
 
 
-@pytest.mark.timeout(180)
 def test_a_spec_may_keep_the_shadow_while_a_person_is_asked(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:

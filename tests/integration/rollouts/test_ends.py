@@ -39,7 +39,6 @@ Make = Callable[..., Drive]
 FAILING = {"candidate": {"environment": {"LOCAL_ERROR_SHARE": "0.2"}}}
 
 
-@pytest.mark.timeout(180)
 def test_a_healthy_candidate_is_promoted_under_productions_name(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
@@ -64,7 +63,6 @@ def test_a_healthy_candidate_is_promoted_under_productions_name(
     assert candidate["model"].encode() in page
 
 
-@pytest.mark.timeout(180)
 def test_a_failing_candidate_is_rolled_back_before_the_windows_end(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
@@ -83,7 +81,6 @@ def test_a_failing_candidate_is_rolled_back_before_the_windows_end(
     )
 
 
-@pytest.mark.timeout(180)
 def test_metrics_that_stay_empty_are_inconclusive_and_never_promoted(
     clients: Clients, endpoint: str, drive: Make, faults: Callable[..., None]
 ) -> None:
@@ -95,7 +92,6 @@ def test_metrics_that_stay_empty_are_inconclusive_and_never_promoted(
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
 
 
-@pytest.mark.timeout(180)
 def test_a_dry_run_records_what_it_would_have_done_and_restores(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
@@ -181,7 +177,6 @@ def test_of_two_rollouts_on_one_endpoint_the_second_is_refused(drive: Make) -> N
     first.rollout.leases.check(first.rollout.lease())
 
 
-@pytest.mark.timeout(180)
 def test_a_rollout_that_may_wait_takes_its_turn(clients: Clients, endpoint: str, drive: Make) -> None:
     first, second = drive(), drive(when_busy="wait")
     first.begin()
@@ -275,7 +270,6 @@ def test_an_endpoint_with_two_production_variants_is_refused(
         run.open()
 
 
-@pytest.mark.timeout(120)
 def test_a_cloud_that_does_not_answer_is_said_in_the_ledger(
     endpoint: str, drive: Make, tmp_path: Path
 ) -> None:
@@ -302,7 +296,6 @@ def test_the_janitor_settles_what_a_dead_run_left(clients: Clients, endpoint: st
     assert run.rollout.id not in {identity for identity, _ in unsettled(reader)}
 
 
-@pytest.mark.timeout(240)
 def test_a_slower_candidate_is_rolled_back_on_exceedances_counted_against_production_before_the_window(
     clients: Clients, drive: Make, source: str
 ) -> None:
@@ -346,7 +339,6 @@ def test_a_slower_candidate_is_rolled_back_on_exceedances_counted_against_produc
     assert all("p95" in row["latency"] for row in evidence["production"])
 
 
-@pytest.mark.timeout(180)
 def test_a_decision_that_was_not_carried_out_before_settling_is_a_crash(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:

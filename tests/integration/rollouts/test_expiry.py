@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from include.aws import endpoints
 from include.aws.clients import Clients
 from include.rollout.experiment import experiment_name
@@ -31,7 +29,6 @@ def expiries(clients: Clients, run: Drive) -> dict[str, str]:
     return {name: endpoints.tags(clients, arn)["penumbra:expires"] for name, arn in found.items()}
 
 
-@pytest.mark.timeout(180)
 def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
     clients: Clients, drive: Make
 ) -> None:
@@ -48,7 +45,6 @@ def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
     assert list(expiries(clients, run).values()) == ["never", "never"]
 
 
-@pytest.mark.timeout(180)
 def test_a_managed_test_expires_too(clients: Clients, drive: Make) -> None:
     run = drive(strategy="managed")
     run.begin()

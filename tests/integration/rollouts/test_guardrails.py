@@ -48,7 +48,6 @@ def alarms_of(clients: Clients, run: Drive) -> list[str]:
     return [alarm["AlarmName"] for alarm in found]
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("traffic", ["canary", "linear"])
 def test_a_good_candidate_takes_over_step_by_step(
     clients: Clients, cloud_url: str, drive: Make, source: str, traffic: str
@@ -70,7 +69,6 @@ def test_a_good_candidate_takes_over_step_by_step(
     assert alarms_of(clients, run) == []
 
 
-@pytest.mark.timeout(240)
 def test_a_candidate_that_fails_on_real_traffic_is_taken_back_and_the_rollout_is_rolled_back(
     clients: Clients, cloud_url: str, drive: Make, source: str
 ) -> None:

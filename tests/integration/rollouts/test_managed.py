@@ -54,7 +54,6 @@ def stop_when_open(clients: Clients, run: Drive, shadow: str) -> threading.Threa
     return thread
 
 
-@pytest.mark.timeout(240)
 def test_a_healthy_candidate_is_promoted_under_productions_name(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
@@ -77,7 +76,6 @@ def test_a_healthy_candidate_is_promoted_under_productions_name(
     assert experiment_of(clients, run)["Status"] == "Completed"
 
 
-@pytest.mark.timeout(240)
 def test_a_failing_candidate_is_aborted_and_the_endpoint_is_as_before(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
@@ -92,7 +90,6 @@ def test_a_failing_candidate_is_aborted_and_the_endpoint_is_as_before(
     assert run.rollout.leases.current(endpoint) is None
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("shadow", ["Remove", "Retain"])
 def test_a_test_that_somebody_stopped_is_noticed_and_rolled_back(
     clients: Clients, endpoint: str, drive: Make, shadow: str
@@ -109,7 +106,6 @@ def test_a_test_that_somebody_stopped_is_noticed_and_rolled_back(
     assert resources(clients, run.rollout.id) == []
 
 
-@pytest.mark.timeout(240)
 def test_a_promotion_outside_the_rollout_is_a_foreign_change(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
@@ -130,7 +126,6 @@ def test_a_promotion_outside_the_rollout_is_a_foreign_change(
     assert run.rollout.leases.current(endpoint) is None
 
 
-@pytest.mark.timeout(240)
 def test_a_managed_rollout_that_died_is_settled(clients: Clients, endpoint: str, drive: Make) -> None:
     run = managed(drive)
     run.begin()

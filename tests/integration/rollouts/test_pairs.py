@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from include.ledger.objects import Kind
 from include.rollout.gate import Outcome
 from include.rollout.spec import merge
 from include.rollout.verdict import End, Verdict
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import BUCKET
-
-pytestmark = pytest.mark.timeout(180)
 
 PAIRED: dict[str, Any] = {
     "capture": {"destination": f"s3://{BUCKET}/captures"},

@@ -41,7 +41,6 @@ def promoted(drive: Make) -> Drive:
     return run
 
 
-@pytest.mark.timeout(240)
 def test_a_promotion_is_taken_back_at_once_and_recorded(
     clients: Clients, endpoint: str, drive: Make, roll_back: Roll, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +67,6 @@ def test_a_promotion_is_taken_back_at_once_and_recorded(
     assert f"serves {endpoint}-config already" in capsys.readouterr().err
 
 
-@pytest.mark.timeout(240)
 def test_a_rollback_that_cannot_be_is_refused_in_a_sentence(
     clients: Clients, endpoint: str, drive: Make, roll_back: Roll, capsys: pytest.CaptureFixture[str]
 ) -> None:
