@@ -13,6 +13,7 @@ from include.aws import metrics
 from include.aws.clients import Clients
 from include.rollout.baseline import Baseline
 from include.rollout.capacity import warnings
+from include.rollout.evidence import Period
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
@@ -29,6 +30,8 @@ from include.stats.planning import (
     periods_to_pass,
 )
 from include.steps import budget
+from include.steps.observe import utilization
+from include.steps.prospect import prospect
 
 _POWER = 0.8
 _READINGS = 2  # fixed-sample gates are read at most twice, at alpha/2 each
@@ -48,7 +51,7 @@ def make_plan(
     80 % chance within the maximum, or when its margin is finer than the noise. An A/A rollout decides nothing, so
     only a window too short to learn from is refused.
     """
-    live, error_rate = _live(clients, spec, baseline)
+    live, error_rate, seen = _live(clients, spec, baseline)
     replayed = spec.replay.rate if spec.replay else 0.0
     if spec.replay is not None and spec.replay.top_up:
         replayed = max(0.0, replayed - live)  # it sends only what live traffic lacks
@@ -67,7 +70,14 @@ def make_plan(
             live_count=baseline.instance_count,
         )
 
-    gates = _gates(spec, rate, error_rate, noise)
+    found = {plan.gate: plan for plan in _gates(spec, rate, error_rate, noise)}
+    for gate in spec.gates.rules:
+        if gate.severity is not Severity.CRITICAL or rate <= 0:
+            continue
+        told = prospect(gate, clients, spec, baseline, rate=rate, live=live, seen=seen)
+        if told is not None:
+            found[gate.name] = told
+    gates = tuple(found[gate.name] for gate in spec.gates.rules if gate.name in found)
     return Plan(
         endpoint=baseline.endpoint,
         changes=_changes(baseline, config(Stage.SHADOW)),
@@ -84,23 +94,29 @@ def make_plan(
     )
 
 
-def _live(clients: Clients, spec: RolloutSpec, baseline: Baseline) -> tuple[float, float]:
-    """Return production's requests per second and error rate since its first request of the last hour."""
+def _live(clients: Clients, spec: RolloutSpec, baseline: Baseline) -> tuple[float, float, tuple[Period, ...]]:
+    """Return production's requests per second and error rate since its first request of the last hour, and that hour."""
     period = max(60, spec.window.period)
     end = floor_to(clients.now(), period)
     variants = metrics.Variants(
         endpoint=baseline.endpoint, production=baseline.variant, shadow=shadow_variant(baseline)
     )
     seen = metrics.read_evidence(
-        clients, variants, begin=end - _HISTORY, end=end, period=period, sampling=spec.sampling
+        clients,
+        variants,
+        begin=end - _HISTORY,
+        end=end,
+        period=period,
+        sampling=spec.sampling,
+        utilization=utilization(spec),
     ).production
     requests = sum(row.invocations or 0.0 for row in seen)
     errors = sum(row.errors.get("InvocationModelErrors", 0.0) for row in seen)
     if not requests:
-        return 0.0, 0.0
+        return 0.0, 0.0, seen
     # Traffic that began a minute ago counts as what it is now, not as a sixtieth of it.
-    since = (end - min(row.start for row in seen)).total_seconds()
-    return requests / since, errors / requests
+    since = (end - min(row.start for row in seen if row.invocations is not None)).total_seconds()
+    return requests / since, errors / requests, seen
 
 
 def _changes(baseline: Baseline, config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -264,7 +280,7 @@ def _refusal(spec: RolloutSpec, rate: float, gates: tuple[GatePlan, ...], noise:
                 f"gate {gate.name} has margin {gate.margin:g}, which is finer than the noise of this endpoint "
                 f"({noise.source}); the finest that means anything here is {finest:.3f}."
             )
-    impossible = [gate.gate for gate in gates if gate.needed is None]
+    impossible = [f"{gate.gate} ({gate.sentence})" for gate in gates if gate.needed is None]
     if impossible:
         return f"{', '.join(impossible)} cannot pass in any window at {rate:.1f} requests/s; allow more, or send more requests."
     needed = max((gate.needed or 0 for gate in gates), default=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from include.ledger.objects import Kind
+from include.rollout.errors import PlanError
 from include.rollout.gate import Outcome
 from include.rollout.spec import merge
 from include.rollout.verdict import End, Verdict
@@ -103,6 +104,16 @@ def test_a_candidate_that_answers_the_same_passes_agreement(drive):
     assert (found["cost"]["outcome"], found["cost"]["effect"]) == (Outcome.PASS, 1)
     assert run.finish() is End.PROMOTED
     assert run.step(settle) is End.PROMOTED
+
+
+def test_a_replay_of_too_few_different_requests_is_refused_before_anything_is_deployed(drive):
+    """500 requests cannot show 0.5 %, however often they are sent."""
+    rules = [{"kind": "completeness"}, {"kind": "agreement", "limit": 0.005}, {"kind": "cost", "ratio": 0.5}]
+    run = drive(**merge(PAIRED, {"gates": {"rules": rules}}))
+    with pytest.raises(
+        PlanError, match=r"agreement \(736 different inputs are needed, .* has 500\), cost \("
+    ):
+        run.open()
 
 
 def test_requests_are_paired_by_their_bytes_where_ids_are_not_to_be_trusted(drive):
