@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from include.ledger.objects import Kind
 from include.rollout.errors import PlanError
 from include.rollout.gate import Outcome
