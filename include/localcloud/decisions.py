@@ -66,6 +66,9 @@ UNDOCUMENTED = (
     "A quota that a fault sets counts an update's new instances beside those that serve, of a rolling update the "
     "largest batch, and is looked at when the call is made.",
     "A ClientToken of CreateModelPackage counts for ever; with other parameters it is a ConflictException.",
+    "ListModelPackages lists the newest first unless asked otherwise: the service model says Ascending, but AWS's own "
+    "project templates take the first one for the latest. A pagination token is refused with another order than its "
+    "own.",
     "ListObjectsV2 with StartAfter beneath a common prefix does not list that prefix again.",
     "GetObject ignores a range it cannot read or that names several ranges, and answers the whole object.",
     "Percentiles interpolate linearly between neighbouring samples; STDDEV in metric math is the population's, and "

@@ -53,7 +53,7 @@ class Contract:
         self.seen.setdefault(operation_model.service_model.service_name, set()).add(name)
         shape, body = operation_model.output_shape, response_dict["body"]
         headers = response_dict["headers"]
-        if shape is None or "payload" in shape.serialization or "xml" in headers.get("content-type", ""):
+        if shape is None or operation_model.service_model.metadata["protocol"].startswith("rest-"):
             return
         cbor = headers.get("content-type", "") == "application/cbor"
         self.broken += breaches(cbor2.loads(body) if cbor else json.loads(body), shape, name, times=cbor)

@@ -20,7 +20,8 @@ from include.localcloud.s3.store import ObjectStore
 
 log = logging.getLogger(__name__)
 
-_OWNER = xml.parent("Owner", [xml.element("ID", "localcloud"), xml.element("DisplayName", "localcloud")])
+_MOST_LISTED = 1000  # objects, parts or uploads in one answer
+_MOST_BUCKETS = 10_000  # in one answer
 _XML = {"Content-Type": "application/xml"}
 
 
@@ -73,12 +74,27 @@ class S3Service:
     # the service and its buckets
 
     async def ListBuckets(self, call: _Call) -> Response:
-        buckets = (
-            xml.parent("Bucket", [xml.element("Name", name), xml.element("CreationDate", xml.time(created))])
-            for name, created, _ in self._store.buckets()
-        )
+        query = call.query
+        token = query.get("continuation-token")
+        after = "" if token is None else _from_token(token)
+        found = [
+            (name, created)
+            for name, created, region in self._store.buckets()
+            if name > after
+            and name.startswith(query.get("prefix", ""))
+            and query.get("bucket-region") in {None, region}
+        ]
+        limit = _integer(query, "max-buckets", _MOST_BUCKETS)
+        if not 1 <= limit <= _MOST_BUCKETS:
+            raise S3Error("InvalidArgument", f"max-buckets must be between 1 and {_MOST_BUCKETS}", 400)
         return Response(
-            200, _XML, xml.document("ListAllMyBucketsResult", [_OWNER, xml.parent("Buckets", buckets)])
+            200,
+            _XML,
+            document.buckets(
+                found[:limit],
+                query.get("prefix"),
+                _token(found[limit - 1][0]) if len(found) > limit else None,
+            ),
         )
 
     async def CreateBucket(self, call: _Call) -> Response:
@@ -130,7 +146,7 @@ class S3Service:
         await self._before_listing()
         query = call.query
         encoding = query.get("encoding-type")
-        limit = min(1000, _integer(query, "max-keys", 1000))
+        limit = _limit(query, "max-keys")
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         page = self._store.listing(
             call.address.bucket, prefix=prefix, delimiter=delimiter, start=start, after=after, limit=limit
@@ -293,14 +309,28 @@ class S3Service:
     async def ListParts(self, call: _Call) -> Response:
         bucket, key, upload_id = call.address.bucket, call.address.key, call.query["uploadId"]
         parts = self._store.uploads.parts(bucket, key, upload_id)
-        return Response(200, _XML, document.parts(bucket, key, upload_id, parts))
+        after, limit = _integer(call.query, "part-number-marker", 0), _limit(call.query, "max-parts")
+        return Response(200, _XML, document.parts(bucket, key, upload_id, parts, after=after, limit=limit))
 
     async def ListMultipartUploads(self, call: _Call) -> Response:
-        prefix, encoding = call.query.get("prefix", ""), call.query.get("encoding-type")
+        query, encoding = call.query, call.query.get("encoding-type")
+        if "delimiter" in query:
+            text = "The local cloud does not support a delimiter in ListMultipartUploads; use a prefix."
+            raise S3Error("NotImplemented", text, 400)
         found = [
-            upload for upload in self._store.uploads.all(call.address.bucket) if upload.key.startswith(prefix)
+            upload
+            for upload in self._store.uploads.all(call.address.bucket)
+            if upload.key.startswith(query.get("prefix", ""))
         ]
-        return Response(200, _XML, document.uploads(call.address.bucket, found, encoding))
+        after = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+        limit = _limit(query, "max-uploads")
+        return Response(
+            200, _XML, document.uploads(call.address.bucket, found, encoding, after=after, limit=limit)
+        )
+
+
+def _limit(query: Mapping[str, str], name: str) -> int:
+    return min(_MOST_LISTED, _integer(query, name, _MOST_LISTED))
 
 
 def _integer(query: Mapping[str, str], name: str, default: int) -> int:

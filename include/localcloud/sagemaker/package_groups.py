@@ -66,11 +66,13 @@ class PackageGroups:
 
     async def ListModelPackageGroups(self, params: dict[str, Any]) -> dict[str, Any]:
         hidden = ("CreatedBy", "LastVersion")
+        ours = params.get("CrossAccountFilterOption", "SameAccount") == "SameAccount"
         return page(
-            self._table.values(),
+            self._table.values() if ours else (),
             params,
             name="ModelPackageGroupName",
             key="ModelPackageGroupSummaryList",
+            order="Ascending",
             summary=lambda record: {key: value for key, value in record.items() if key not in hidden},
         )
 

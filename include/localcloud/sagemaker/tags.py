@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from include.localcloud.sagemaker.listing import bad_token
 from include.localcloud.sagemaker.wording import invalid
 from include.localcloud.state import Table
 
@@ -55,4 +56,6 @@ class Tags:
 
     async def ListTags(self, params: dict[str, Any]) -> dict[str, Any]:
         self._require(params["ResourceArn"])
+        if "NextToken" in params:  # the 50 tags that a resource may have are one page, so none was ever given
+            raise bad_token()
         return {"Tags": self._of(params["ResourceArn"])}
