@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from typing import Protocol, cast
+from typing import Protocol
 
 import httptools
 
 from include.replay.account import FailureKind
+from include.replay.stream import INPUT, Stream
 
 IDLE = -1
 """The index of a connection that carries no request."""
 
-_BUFFER = bytearray(256 * 1024)
-_VIEW = memoryview(_BUFFER)
 _KEPT_HEAD = 16 * 1024
 _ERROR_TYPE = re.compile(rb"\r\nx-amzn-errortype:[^\r\n]*throttl", re.IGNORECASE)
 _HAS_LENGTH = re.compile(rb"\r\n(content-length|transfer-encoding):", re.IGNORECASE)
@@ -28,15 +26,12 @@ class Owner(Protocol):
         ...
 
     def lost(self, connection: Connection) -> None:
-        """Hear that the connection is gone; its request, if any, has ended before."""
+        """Hear that the connection is closed; may come twice."""
         ...
 
 
-class Connection(asyncio.BufferedProtocol):
-    """Reads into one buffer that all connections share: data is used up before the next read.
-
-    (A plain asyncio.Protocol gets a fresh 256 KB bytes object for every TLS read.)
-    """
+class Connection:
+    """What is known of one connection and of the request that it carries; a `Receiver` of its stream."""
 
     __slots__ = (
         "_answers",
@@ -45,11 +40,12 @@ class Connection(asyncio.BufferedProtocol):
         "_owner",
         "_parser",
         "_status",
+        "_stream",
         "idle_since",
         "index",
         "scheduled",
+        "send",
         "sent",
-        "transport",
         "usable",
     )
 
@@ -60,27 +56,22 @@ class Connection(asyncio.BufferedProtocol):
         self._answers = 0  # that ended in the read at hand
         self._status = 0
         self._keep_alive = True
-        self.transport: asyncio.Transport | None = None
+        self._stream: Stream | None = None
         self.usable = False  # may another request be sent here?
         self.index = IDLE
         self.scheduled = 0.0  # seconds of time.monotonic(), as the two below
         self.sent = 0.0
         self.idle_since = 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+    def open(self, stream: Stream) -> None:
+        """Carry requests over this stream from now on: `send` writes one, whose outcome the owner hears once."""
+        self._stream = stream
+        self.send = stream.send
         self.usable = True
 
-    def send(self, message: bytes) -> None:
-        """Write one request; the outcome comes to the owner exactly once."""
-        assert self.transport is not None
-        self.transport.write(message)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return _VIEW
-
-    def buffer_updated(self, nbytes: int) -> None:
-        read = _VIEW[:nbytes]
+    def received(self, count: int) -> None:
+        """Read on in the answer, and tell the owner if it ends here."""
+        read = INPUT[:count]
         try:
             self._parser.feed_data(read)
         except httptools.HttpParserError:
@@ -105,32 +96,30 @@ class Connection(asyncio.BufferedProtocol):
             self._status = status
             self._keep_alive = self._parser.should_keep_alive()
 
-    def eof_received(self) -> None:
-        self.usable = False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.usable = False
-        if self.index != IDLE:
-            if exc is None and b"\r\n\r\n" in self._kept and not _HAS_LENGTH.search(self._kept):
-                self._status = self._parser.get_status_code()
-                self._answered(b"")  # a body may end where the connection ends
-            else:
-                self._owner.ended(self, 0, FailureKind.CONNECTION)
-        self._owner.lost(self)
+    def lost(self, error: OSError | None) -> None:
+        """Close a stream that has ended or is broken; its request ends with it."""
+        self.close()
+        if self.index == IDLE:
+            return
+        if error is None and b"\r\n\r\n" in self._kept and not _HAS_LENGTH.search(self._kept):
+            self._status = self._parser.get_status_code()
+            self._answered(b"")  # a body may end where the connection ends
+        else:
+            self._owner.ended(self, 0, FailureKind.CONNECTION)
 
     def abort(self, failure: FailureKind) -> None:
-        """Cut the connection; its request, if any, ends with this failure."""
-        self.usable = False
-        if self.transport is not None:
-            self.transport.abort()
+        """Close the connection; its request, if any, ends with this failure."""
+        self.close()
         if self.index != IDLE:
             self._owner.ended(self, 0, failure)
 
     def close(self) -> None:
-        """Close the connection once what was written is sent."""
+        """Close the connection, and say so to the owner; a request under way is still to be ended."""
         self.usable = False
-        if self.transport is not None:
-            self.transport.close()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        self._owner.lost(self)
 
     def _answered(self, read: memoryview | bytes) -> None:
         status, kept = self._status, self._kept

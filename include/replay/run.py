@@ -21,6 +21,7 @@ from include.replay.dial import dial
 from include.replay.progress import Permit, Progress
 from include.replay.request import Request
 from include.replay.signature import Signature
+from include.replay.stream import Watch
 from include.replay.tally import ANSWERED, KINDS, SHED, Tally, row
 from include.replay.target import Target
 from include.replay.timer import Timer, timer
@@ -45,6 +46,7 @@ class Run:
     tally: Tally
     add: Callable[[bytes], None]  # the tally's
     timer: Timer
+    watch: Watch
     clock: float  # what must be added to time.monotonic() for the epoch
 
     def __init__(
@@ -95,6 +97,7 @@ class Run:
             self.threads = threads
             self.signature = Signature(self.target, await self.aside(self.target.current_credentials))
             self.timer = timer(self.loop, self.wake)
+            self.watch = Watch(self.loop)
             early = await self.aside(self.skip)
             beginning = Progress(elapsed=0.0, account=Account(), pending=(), next_index=self.next_index)
             await self.aside(self.permit.keep, beginning)
@@ -128,6 +131,7 @@ class Run:
                 self.timer.close()
                 for connection in tuple(self.connections):
                     connection.close()
+                self.watch.close()
         account = self.tally.fold()
         taken = self.next_index - self.first_index
         known = account.scheduled + account.warm_up + account.spared
@@ -229,7 +233,7 @@ class Run:
     async def dial(self, connection: Connection, request: Request, index: int) -> None:
         """Connect, then send; the time this takes is the target's, not ours."""
         try:
-            await dial(self.target, self.tls, connection)
+            await dial(self.target, self.tls, connection, self.watch)
             if connection.index == index:
                 name = self.inference_id(index)
                 connection.send(self.signature.message(request.body, request.content_type, name, time.time()))

@@ -23,6 +23,7 @@ from include.replay.pacer import Constant
 from include.replay.request import Request
 from include.replay.target import Target
 from tests.integration.replay.conftest import Serve
+from tests.integration.replay.server import Act
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,9 @@ def proxies() -> Iterator[list[Proxy]]:
         proxy.close()
 
 
-def run(url: str, *, ca: Path | None = None, proxy: str | None = None) -> Account:
+def run(
+    url: str, *, ca: Path | None = None, proxy: str | None = None, body: bytes = b"1" * 5000, count: int = 40
+) -> Account:
     return replay(
         target=Target(
             endpoint="churn",
@@ -112,13 +115,13 @@ def run(url: str, *, ca: Path | None = None, proxy: str | None = None) -> Accoun
             base_url=url,
             ca_file=str(ca) if ca else None,
             proxy=proxy,
-            timeout=10,
+            timeout=60,
         ),
-        requests=itertools.repeat(Request(body=b"1" * 5000), 40),
+        requests=itertools.repeat(Request(body=body), count),
         pacer=Constant(rate=200),
         duration=None,
         limit=None,
-        late_after=5.0,
+        late_after=30.0,
         inference_id=str,
     )
 
@@ -147,6 +150,29 @@ def test_a_certificate_for_another_name_is_refused(
     server = serve(tls=certificate[1])
     account = run(f"https://localhost:{server.port}", ca=certificate[0])
     assert account.failed == {FailureKind.CONNECTION: 40}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_what_is_larger_than_a_socket_takes_at_once_goes_and_comes_whole(
+    serve: Serve, certificate: tuple[Path, ssl.SSLContext], scheme: str
+) -> None:
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3_000_000
+    server = serve(lambda _: Act(long), tls=certificate[1] if scheme == "https" else None)
+    body = bytes(range(256)) * 20_000
+    account = run(f"{scheme}://127.0.0.1:{server.port}", ca=certificate[0], body=body, count=4)
+    assert account.answered == 4
+    assert [sent for _, sent in server.seen] == [body] * 4
+
+
+def test_a_body_that_only_the_end_of_tls_may_end_is_cut_off_without_it(
+    serve: Serve, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    server = serve(
+        lambda number: Act(b"HTTP/1.1 200 OK\r\n\r\n0.25", then="close" if number % 2 else "reset"),
+        tls=certificate[1],
+    )
+    account = run(f"https://127.0.0.1:{server.port}", ca=certificate[0], count=20)
+    assert (account.answered, account.failed) == (10, {FailureKind.CONNECTION: 10})
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
