@@ -122,6 +122,34 @@ def ensure_config(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[
                 raise
 
 
+def tag(clients: Clients, arn: str, tags: Mapping[str, str]) -> None:
+    """Add tags to a resource, over those of the same key."""
+    with calling(f"Tagging {arn}"):
+        clients.sagemaker.add_tags(ResourceArn=arn, Tags=tag_list(tags))
+
+
+def create(clients: Clients, endpoint: str, config: str, tags: Mapping[str, str]) -> None:
+    """Create the endpoint; one that exists by then is left as it is, and the next look tells whose it is."""
+    with calling(f"Creating endpoint {endpoint}"):
+        try:
+            clients.sagemaker_once.create_endpoint(
+                EndpointName=endpoint, EndpointConfigName=config, Tags=tag_list(tags)
+            )
+        except ClientError as error:
+            if not already_exists(error):
+                raise
+
+
+def delete(clients: Clients, endpoint: str) -> None:
+    """Begin to delete the endpoint; nothing happens where it is gone, or busy, which the next look tells."""
+    with calling(f"Deleting endpoint {endpoint}"):
+        try:
+            clients.sagemaker_once.delete_endpoint(EndpointName=endpoint)
+        except ClientError as error:
+            if not is_missing(error) and "in-progress" not in message_of(error).lower():
+                raise
+
+
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags in AWS's own form; keys that AWS reserves are left out."""
     return [{"Key": k, "Value": v} for k, v in sorted(tags.items()) if not k.lower().startswith("aws:")]

@@ -28,7 +28,8 @@ def run(chosen: argparse.Namespace) -> int:
     spec = parse(merge(load(chosen.spec), _overrides(chosen.overrides)), chosen.spec)
     check_expectations(spec, chosen.spec)
     clients = clients_of(chosen)
-    plan = make_plan(clients, spec, read_baseline(clients, spec), rollout_id("plan", chosen.spec))
+    rollout = rollout_id("plan", chosen.spec)
+    plan = make_plan(clients, spec, read_baseline(clients, spec, rollout), rollout)
     print(json.dumps(plan.to_document(), indent=2) if chosen.json else "\n".join(plan.lines()))
     return 1 if plan.refusal else 0
 

@@ -18,6 +18,7 @@ __all__ += [
     "digest",
     "finding_key",
     "kind_of",
+    "removed_key",
     "replay_key",
     "reverted_key",
     "tick_key",
@@ -127,6 +128,11 @@ def deployment_key(stage: str) -> str:
 def reverted_key() -> str:
     """Name the note that SageMaker took a guarded promotion back."""
     return deployment_key("promoted.reverted")
+
+
+def removed_key() -> str:
+    """Name the note that the endpoint that the rollout created is being removed, and at which end."""
+    return deployment_key("removed.begun")
 
 
 def replay_key(shard: int) -> str:

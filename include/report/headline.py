@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.ledger.objects import Kind, deployment_key, reverted_key, watched_key
+from include.ledger.objects import Kind, deployment_key, removed_key, reverted_key, watched_key
 from include.ledger.reader import Document, Record
 from include.report.numbers import count, evidence, instant, span
 from include.report.series import window
@@ -90,6 +90,8 @@ def _ended(record: Record, word: str) -> str:
     decision = record.get(Kind.DECISION) or {}
     who = str(decision.get("who") or "")
     by = f" by {who}" if who and who != "the gates" else ""
+    if record.get(removed_key()) is not None and word != End.FOREIGN_CHANGE:
+        return f"It ended {word}; {endpoint}, which it had created, was removed"
     match word:
         case End.PROMOTED:
             return f"The candidate was promoted{by} and now serves {endpoint}"

@@ -12,6 +12,11 @@ from include.rollout.names import moment
 from include.rollout.verdict import Action
 
 _ROLLOUT = "the rollout"
+_OWN_ENDPOINT = {
+    "created.begun": "began to create the endpoint",
+    "created": "created the endpoint, with production alone",
+    "removed.begun": "began to remove the endpoint that it had created",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,9 @@ def _candidate(record: Record, tail: str, document: Document) -> _Told:
 def _deployment(record: Record, tail: str, document: Document) -> _Told:
     if f"{Kind.DEPLOYMENT}/{tail}" == reverted_key():
         yield "the guardrails", "took the promotion back", _text(document, "reason")
+        return
+    if tail in _OWN_ENDPOINT:
+        yield _ROLLOUT, _OWN_ENDPOINT[tail], ""
         return
     stage, _, begun = tail.partition(".")
     target = {

@@ -29,6 +29,7 @@ class Baseline:
     last_deployment: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     scaling: tuple[Mapping[str, Any], ...] = ()
+    created: bool = False  # there was no endpoint: this is what the rollout creates it as
 
     @property
     def production(self) -> Mapping[str, Any]:

@@ -11,12 +11,13 @@ from pydantic import Field, ValidationError, model_validator
 
 from include.rollout.budget import BudgetSection
 from include.rollout.comparison import PairsSection, unmeasurable
+from include.rollout.creation import CreateSection
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy
 from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
-from include.rollout.section import Name, Section
+from include.rollout.section import InstanceType, Name, Section
 
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
 
@@ -43,9 +44,12 @@ class Mode(StrEnum):
 class EndpointSection(Section):
     """The endpoint, and which of its production variants is challenged."""
 
-    name: Name = Field(description="the SageMaker endpoint; it must exist and be InService")
+    name: Name = Field(description="the SageMaker endpoint; it must be InService, or be created")
     variant: Name | None = Field(
         default=None, description="the production variant; may be left out when there is only one"
+    )
+    create: CreateSection | None = Field(
+        default=None, description="left out: the endpoint exists; else what it is created with"
     )
 
 
@@ -63,9 +67,7 @@ class CandidateSection(Section):
     environment: Mapping[str, str] = Field(
         default_factory=dict, description="environment variables to set or replace"
     )
-    instance_type: str | None = Field(
-        default=None, pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", examples=["ml.m5.xlarge"]
-    )
+    instance_type: InstanceType | None = Field(default=None, examples=["ml.m5.xlarge"])
     instance_count: int | None = Field(default=None, ge=1, le=100, description="instances of the shadow")
 
     @model_validator(mode="after")
@@ -190,6 +192,10 @@ class RolloutSpec(Section):
             problems.append(
                 f"promotion.guardrails.wait is {guardrails.wait}; its alarms look at periods of {self.window.period} s "
                 "(window.period), so wait for one at least"
+            )
+        if self.endpoint.create is not None and self.refresh is not None:
+            problems.append(
+                "endpoint.create is set and there is a refresh; a refresh looks for candidates of an endpoint that exists"
             )
         problems += unwatchable(
             self.promotion.watch,
@@ -340,6 +346,7 @@ def json_schema() -> dict[str, Any]:
 _MENDED: Mapping[tuple[str, ...], Any] = {
     ("endpoint",): {"name": "x"},
     ("endpoint", "name"): "x",
+    ("endpoint", "create"): None,
     ("side_effect_free",): True,
     ("candidate",): {},
     ("replay", "source"): "x",

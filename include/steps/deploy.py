@@ -6,17 +6,27 @@ from functools import partial
 
 from include.ledger.objects import deployment_key
 from include.rollout.stage import Stage, config_name
+from include.steps.creation import CREATING, create
 from include.steps.experiment import generated_configs, is_managed, start
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
 
 
 def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
-    """Bring the endpoint to SHADOW, once; an update that ends elsewhere raises DeploymentError."""
+    """Bring the endpoint to SHADOW, once; an update that ends elsewhere raises DeploymentError.
+
+    An endpoint that the spec says to create is created first, with production alone.
+    """
     rollout.refuse_if_over()
+    lease = rollout.lease()
+    if wait is None or wait.phase == CREATING:
+        creating = create(rollout, lease, wait)
+        if creating is not None:
+            return creating
+        wait = None
     candidate = rollout.ledger.require("candidate")["model"]
     put = start if is_managed(rollout) else partial(reach, stage=Stage.SHADOW)
-    pending = put(rollout, lease=rollout.lease(), wait=wait, candidate=candidate)
+    pending = put(rollout, lease=lease, wait=wait, candidate=candidate)
     if pending is None:
         config = (generated_configs(rollout) or [config_name(rollout.id, Stage.SHADOW, rollout.baseline)])[-1]
         rollout.write(deployment_key(Stage.SHADOW.value.lower()), {"config": config})

@@ -9,10 +9,16 @@ from include.aws.clients import Clients
 from include.rollout.baseline import Baseline
 from include.rollout.errors import RefusedError
 from include.rollout.spec import RolloutSpec
+from include.steps.creation import new_baseline
 
 
-def read_baseline(clients: Clients, spec: RolloutSpec) -> Baseline:
-    """Return the endpoint's complete state, or raise RefusedError, in one sentence, when it cannot take a shadow."""
+def read_baseline(clients: Clients, spec: RolloutSpec, rollout: str) -> Baseline:
+    """Return the endpoint's complete state, or raise RefusedError, in one sentence, when it cannot take a shadow.
+
+    Of an endpoint that the rollout is to create, what it will be.
+    """
+    if spec.endpoint.create is not None:
+        return new_baseline(clients, spec, rollout)
     name = spec.endpoint.name
     state = endpoints.describe(clients, name)
     if state is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from itertools import chain
 
 from include.aws import endpoints, inventory, registry
 from include.ledger.lease import Lease
 from include.ledger.objects import Kind
+from include.rollout.creation import PRODUCTION_ROLE
 from include.rollout.names import name_part, rollout_of
 from include.rollout.stage import CANDIDATE_ROLE, Stage, config_name
 from include.steps.rollout import Rollout
@@ -40,9 +41,11 @@ def former_configs(rollout: Rollout) -> list[str]:
         return []
     kept = {state.config, serving.baseline.config_name}
     found = []
-    for name, made in inventory.configs(clients, name_part(Stage.PROMOTED.value.lower(), endpoint)).items():
+    roles = (Stage.PROMOTED.value.lower(), PRODUCTION_ROLE)
+    listed = [inventory.configs(clients, name_part(role, endpoint)).items() for role in roles]
+    for name, made in chain.from_iterable(listed):
         maker = _maker(rollout, name) if name not in kept else None
-        if maker is None or name != config_name(maker.id, Stage.PROMOTED, maker.baseline):
+        if maker is None or name not in _configs(maker):
             continue
         if not inventory.config_is_used(clients, name, made=made):
             found.append(name)
@@ -67,12 +70,22 @@ def former_models(rollout: Rollout) -> list[str]:
     return found
 
 
+def _configs(maker: Rollout) -> set[str]:
+    """Return the configs that a rollout leaves behind: the promoted one, and the first of an endpoint that it created."""
+    baseline = maker.baseline
+    promoted = {config_name(maker.id, Stage.PROMOTED, baseline)}
+    return promoted | ({baseline.config_name} if baseline.created else set())
+
+
 def _maker(rollout: Rollout, name: str) -> Rollout | None:
-    """Return the rollout of this ledger that made what bears this name and promoted it on the same endpoint, if any."""
+    """Return the rollout of this ledger that bears this name and promoted on, or created, the same endpoint, if any."""
     identity = rollout_of(name)
     if identity is None:
         return None
-    maker = replace(rollout, id=identity)
-    if maker.ledger.read(Kind.PROMOTION) is None or maker.baseline.endpoint != rollout.baseline.endpoint:
+    maker = Rollout(
+        id=identity, run=rollout.run, store=rollout.store, clients=rollout.clients, say=rollout.say
+    )
+    if maker.ledger.read(Kind.BASELINE) is None or maker.baseline.endpoint != rollout.baseline.endpoint:
         return None
-    return maker
+    promoted = maker.ledger.read(Kind.PROMOTION) is not None
+    return maker if promoted or maker.baseline.created else None

@@ -32,7 +32,9 @@ def last_promotions(reader: Reader) -> list[tuple[str, OwnerRun]]:
             continue
         baseline = reader.object(entry.rollout_id, Kind.BASELINE)
         if baseline is not None:
-            found.setdefault(str(baseline["endpoint_arn"]), (entry.rollout_id, _run(entry)))
+            found.setdefault(
+                str(baseline["endpoint_arn"] or baseline["endpoint"]), (entry.rollout_id, _run(entry))
+            )
     return list(found.values())
 
 

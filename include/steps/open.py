@@ -148,9 +148,10 @@ def _wait_for_endpoint(rollout: Rollout, spec: RolloutSpec, wait: Wait | None) -
 
 def _prepare(rollout: Rollout, spec: RolloutSpec) -> Baseline:
     say = rollout.headline("open")
-    baseline = read_baseline(rollout.clients, spec)
+    baseline = read_baseline(rollout.clients, spec, rollout.id)
+    verb = "will be created as" if baseline.created else "serves"
     say(
-        f"endpoint {baseline.endpoint} serves {baseline.config_name} with {baseline.instance_count} instance(s)"
+        f"endpoint {baseline.endpoint} {verb} {baseline.config_name} with {baseline.instance_count} instance(s)"
     )
     if spec.candidate.artifact is not None:
         artifacts.locate(rollout.clients, spec.candidate.artifact)
@@ -181,7 +182,8 @@ def _acquire(rollout: Rollout, spec: RolloutSpec) -> Lease:
 def _confirm(rollout: Rollout, baseline: Baseline) -> None:
     """Refuse if the endpoint moved between looking at it and taking the lease."""
     state = endpoints.describe(rollout.clients, baseline.endpoint)
-    if state is None or not state.in_service or state.config != baseline.config_name:
+    same = state is not None and state.in_service and state.config == baseline.config_name
+    if state is not None if baseline.created else not same:
         error = RefusedError(
             f"endpoint {baseline.endpoint} changed while the rollout was being opened; it is left alone, so start again."
         )

@@ -131,7 +131,11 @@ def _changes(baseline: Baseline, config: Mapping[str, Any]) -> tuple[str, ...]:
         f"{shadow['InstanceType']}, {shadow['InitialVariantWeight']:.0%} of the requests copied to it"
         for shadow in config.get("ShadowProductionVariants", ())
     ]
-    return (*shadows, *lines)
+    created = (
+        f"a new endpoint: model {baseline.model_name} on {baseline.instance_count} x "
+        f"{baseline.production['InstanceType']} as variant {baseline.variant}",
+    )
+    return (*(created if shadows and baseline.created else ()), *shadows, *lines)
 
 
 def _traffic(live: float, replayed: float, sampling: float) -> str:

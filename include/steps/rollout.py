@@ -159,6 +159,8 @@ def longest(spec: RolloutSpec) -> timedelta:
         seconds += promotion.guardrails.seconds
     if promotion.approval:
         seconds += promotion.approval_timeout
+    if spec.endpoint.create is not None:
+        seconds += 2 * spec.deploy_timeout
     if promotion.watch:
         seconds += window.warm_up + promotion.watch + window.lag + spec.deploy_timeout
     return timedelta(seconds=seconds)

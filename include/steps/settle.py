@@ -15,6 +15,7 @@ from include.rollout.guardrail import alarm_names
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action, End
 from include.steps.budget import note_cost
+from include.steps.creation import ending, is_to_go, is_unfinished, keep, remove
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
 from include.steps.generations import remove_former
@@ -50,17 +51,10 @@ def settle(rollout: Rollout, wait: Wait | None = None) -> Wait | End:
         lease = rollout.leases.raise_fence(lease)
     say = rollout.headline("settle")
     try:
-        # Once said, it stays said: after the restore the endpoint looks as if a decision had been carried out.
-        crashed = ledger.read(Kind.CRASH) is not None
-        end = None if crashed else _carried_out(rollout)
-        if end is None:
-            if not crashed:
-                say("no decision was carried out; restoring the endpoint")
-                rollout.write(Kind.CRASH, {"reason": _crash(rollout)})
-            pending = restore(rollout, lease, None if _awaits_others(wait) else wait)
-            if pending is not None:
-                return replace(pending, phase="settle")
-            end = End.CRASHED
+        right = _make_right(rollout, lease, wait)
+        if isinstance(right, Wait):
+            return right
+        end = right
     except ForeignChangeError as error:
         say(str(error))
         pending = _others_update(rollout, wait)
@@ -72,6 +66,29 @@ def settle(rollout: Rollout, wait: Wait | None = None) -> Wait | End:
     note_cost(rollout)
     rollout.write(Kind.OUTCOME, {"end": end.value, "reason": _reason(rollout, end)})
     return _finish(rollout, end)
+
+
+def _make_right(rollout: Rollout, lease: Lease, wait: Wait | None) -> Wait | End:
+    """Bring the endpoint to where it must be at the end, and say which end that is. Raises ForeignChangeError."""
+    end = ending(rollout)
+    # Once said, it stays said: after the restore the endpoint looks as if a decision had been carried out.
+    crashed = rollout.ledger.read(Kind.CRASH) is not None
+    if end is None and not crashed and not is_unfinished(rollout):
+        end = _carried_out(rollout)
+    if end is None:
+        if not crashed:
+            rollout.headline("settle")("no decision was carried out; restoring the endpoint")
+            rollout.write(Kind.CRASH, {"reason": _crash(rollout)})
+        if not is_unfinished(rollout):
+            pending = restore(rollout, lease, None if _awaits_others(wait) else wait)
+            if pending is not None:
+                return replace(pending, phase="settle")
+        end = End.CRASHED
+    if is_to_go(rollout, end):
+        pending = remove(rollout, lease, wait, end)
+        if pending is not None:
+            return pending
+    return end
 
 
 def settle_for_dead(rollout: Rollout, holder: Lease) -> Wait | End | None:
@@ -169,7 +186,12 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     in_use = {name for name in ((state.config, state.pending) if state else ()) if name}
     deleted: list[str] = []
     rollout.leases.check(lease)
-    stages = [config_name(rollout.id, stage, baseline) for stage in (Stage.SHADOW, Stage.PROMOTED)]
+    removed = end is not End.FOREIGN_CHANGE and is_to_go(rollout, end)
+    made = baseline.created and (
+        removed or end is End.FOREIGN_CHANGE
+    )  # the baseline's config is ours, and not needed
+    ours = (Stage.SHADOW, Stage.PROMOTED, *((Stage.BASELINE,) if made else ()))
+    stages = [config_name(rollout.id, stage, baseline) for stage in ours]
     for name in (*stages, *generated_configs(rollout)):
         if name not in in_use and endpoints.delete_config(clients, name):
             deleted.append(name)
@@ -179,11 +201,13 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     if (
         candidate
         and candidate["created"]
-        and end is not End.PROMOTED
+        and (removed or end is not End.PROMOTED)
         and not _uses(rollout, in_use, candidate["model"])
     ) and registry.delete_model(clients, candidate["model"]):
         deleted.append(candidate["model"])
-    if end is End.PROMOTED:
+    if baseline.created and not made:
+        keep(rollout)
+    if end is End.PROMOTED and not removed:
         endpoints.tag_config(clients, config_name(rollout.id, Stage.PROMOTED, baseline), {EXPIRES: NEVER})
         if candidate and candidate["created"]:
             registry.tag_model(clients, candidate["model"], {EXPIRES: NEVER})
