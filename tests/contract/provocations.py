@@ -314,6 +314,46 @@ BESIDE_EVERYWHERE = {"sagemaker": {"ValidationException"}}  # on each of the ser
 STATUSES = {"NoSuchUpload": 404, "NoSuchKey": 404, "NoSuchBucket": 404, "BucketNotEmpty": 409, "InvalidRange": 416,
             "PreconditionFailed": 412, "SlowDown": 503}  # of errors that have none in the operation's model  # fmt: skip
 
+_ARN = "arn:aws:sagemaker:eu-west-1:123456789012:"
+# (service, operation, error) -> how its message begins, where clients match on it or public reports have it
+TEXTS = {
+    (
+        "sagemaker",
+        "CreateModel",
+        "ValidationException",
+    ): f'Cannot create already existing model "{_ARN}model/m"',
+    ("sagemaker", "CreateEndpointConfig", "ValidationException"): (
+        f'Cannot create already existing endpoint configuration "{_ARN}endpoint-config/c"'
+    ),
+    ("sagemaker", "CreateEndpoint", "ValidationException"): (
+        f'Cannot create already existing endpoint "{_ARN}endpoint/serving"'
+    ),
+    (
+        "sagemaker",
+        "DescribeEndpoint",
+        "ValidationException",
+    ): f'Could not find endpoint "{_ARN}endpoint/none"',
+    ("sagemaker", "DeleteEndpoint", "ValidationException"): f'Could not find endpoint "{_ARN}endpoint/none"',
+    ("sagemaker", "DescribeModel", "ValidationException"): f'Could not find model "{_ARN}model/none"',
+    ("sagemaker", "DescribeEndpointConfig", "ValidationException"): (
+        f'Could not find endpoint configuration "{_ARN}endpoint-config/none"'
+    ),
+    ("sagemaker", "CreateEndpoint", "ResourceLimitExceeded"): (
+        f"The account-level service limit '{INSTANCE} for endpoint usage' is 1 Instances, with current utilization of "
+        "1 Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request an increase"
+    ),
+    (
+        "sagemaker-runtime",
+        "InvokeEndpoint",
+        "ValidationError",
+    ): "Endpoint none of account 123456789012 not found.",
+    (
+        "sagemaker-runtime",
+        "InvokeEndpoint",
+        "ModelError",
+    ): "Received server error (500) from primary with message ",
+}
+
 THROTTLES = {"s3": "SlowDown", "cloudwatch": "Throttling"}  # what the other services call ThrottlingException
 
 _NO_CONFLICT = "calls are answered one after another, each in one step: no two of them ever meet"

@@ -19,7 +19,7 @@ from include.localcloud.runtime.container.server import LATENCY_HEADER
 from include.localcloud.runtime.disturbance import Disturbances
 from include.localcloud.runtime.fleet import Fleet
 from include.localcloud.runtime.instance import Instance
-from include.localcloud.runtime.invocation import Invocation, read
+from include.localcloud.runtime.invocation import Invocation, check_name, read
 from include.localcloud.runtime.plan import FleetPlan
 from include.localcloud.runtime.process import STOP_SECONDS, Workspace
 from include.localcloud.runtime.refusal import (
@@ -162,6 +162,7 @@ class Gateway:
         try:
             fleet = self._fleets.get(endpoint)
             if fleet is None:
+                check_name(endpoint)
                 raise unknown_endpoint(endpoint, self._account)
             if endpoint in self._beside and self._chance.random() < self._beside[endpoint][1]:
                 fleet = self._beside[endpoint][0]

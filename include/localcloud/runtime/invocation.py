@@ -1,6 +1,7 @@
 """One InvokeEndpoint request: what is checked, and what the container gets to see of it."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from botocore.loaders import Loader
@@ -23,25 +24,29 @@ _UNSUPPORTED = {
 }
 
 
-def _modelled() -> dict[str, tuple[str, Shape]]:
-    """Return, by header, what the service model says of InvokeEndpoint's members, and their names as AWS tells them."""
-    model = ServiceModel(Loader().load_service_model("sagemaker-runtime", "service-2"), "sagemaker-runtime")
-    members = model.operation_model("InvokeEndpoint").input_shape.members
-    return {
-        shape.serialization["name"].lower(): (f"{name[0].lower()}{name[1:]}", shape)
-        for name, shape in members.items()
-        if shape.serialization.get("location") == "header"
-    }
-
-
-_MODELLED = _modelled()
+_MEMBERS: Mapping[str, Shape] = (
+    ServiceModel(Loader().load_service_model("sagemaker-runtime", "service-2"))
+    .operation_model("InvokeEndpoint")
+    .input_shape.members
+)
+_HEADERS = {
+    shape.serialization["name"].lower(): name
+    for name, shape in _MEMBERS.items()
+    if shape.serialization.get("location") == "header"
+}
 
 
 @functools.lru_cache(4096)
-def _faults(header: str, value: str) -> tuple[str, ...]:
-    """Return what the header's value breaks of the service model; clients send the same few again and again."""
-    path, shape = _MODELLED[header]
-    return tuple(fault(value, shape, path, text) for text in broken(value, shape))
+def _faults(member: str, value: str) -> tuple[str, ...]:
+    """Return what the value breaks of the service model; clients send the same few again and again."""
+    path = f"{member[0].lower()}{member[1:]}"
+    return tuple(fault(value, _MEMBERS[member], path, text) for text in broken(value, _MEMBERS[member]))
+
+
+def check_name(endpoint: str) -> None:
+    """Raise InvocationError for a name that no endpoint can have."""
+    if faults := _faults("EndpointName", endpoint):
+        raise validation(detected(faults))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,12 @@ def read(endpoint: str, request: Request) -> Invocation:
         value = headers.get(name)
         if value is not None:
             head.append(f"{name}: {value}\r\n")
-    faults = [text for name in headers.keys() & _MODELLED.keys() for text in _faults(name, headers[name])]
+    faults = [
+        text
+        for name, member in _HEADERS.items()
+        if name in headers
+        for text in _faults(member, headers[name])
+    ]
     if faults:
         raise validation(detected(faults))
     inference_id = headers.get(f"{_PREFIX}inference-id", "")

@@ -16,7 +16,7 @@ from botocore.model import Shape
 from docs.tables import operations
 from include.localcloud.http import Request
 from include.localcloud.protocol import AwsError, Protocol
-from include.localcloud.runtime.invocation import read
+from include.localcloud.runtime.invocation import check_name, read
 from include.localcloud.runtime.refusal import InvocationError
 
 SERVICES = ("sagemaker", "cloudwatch", "application-autoscaling")
@@ -249,3 +249,9 @@ def test_the_headers_of_an_invocation_are_checked_alike(header: str, value: str,
     with pytest.raises(InvocationError) as caught:
         read("e", request)
     assert str(caught.value).startswith(f"1 validation error detected: {said}")
+
+
+def test_the_name_of_an_endpoint_that_cannot_be_is_told_apart_from_one_that_is_not_there() -> None:
+    check_name("not-there")
+    with pytest.raises(InvocationError, match="Value '-' at 'endpointName' failed to satisfy constraint"):
+        check_name("-")
