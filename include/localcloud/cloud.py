@@ -92,7 +92,7 @@ class LocalCloud:
             faults=self.faults,
             clock=self.clock,
         )
-        self._server = HttpServer(self.front.handle, self.clock)
+        self._server = HttpServer(self.front.handle, self.clock, self.front.begin)
 
     async def start(self, host: str, port: int) -> int:
         """Take the port, bring every endpoint back, serve; return the port, or raise OSError if it is taken."""

@@ -10,7 +10,7 @@ from typing import Protocol as Interface
 
 from include.localcloud.clock import Clock
 from include.localcloud.faults import Faults
-from include.localcloud.http import Request, Response
+from include.localcloud.http import Request, Respond, Response
 from include.localcloud.protocol import AwsError, Protocol
 from include.localcloud.s3.address import is_bucket_host
 from include.localcloud.scope import enter, scope_of
@@ -27,7 +27,7 @@ _POLLED = ("Describe", "List", "Get", "Put")  # logged at debug level: clients r
 class Gateway(Interface):
     """What the front needs of the runtime."""
 
-    async def invoke(self, endpoint: str, request: Request) -> Response: ...
+    def begin(self, endpoint: str, request: Request, respond: Respond) -> None: ...
     async def flush(self) -> None: ...
 
 
@@ -75,19 +75,21 @@ class Front:
         self._faults = faults
         self._clock = clock
 
+    def begin(self, request: Request, respond: Respond) -> bool:
+        """Begin an invocation, without a task; tell whether the request is one. `respond` may be called at once."""
+        endpoint = self._invoked(request)
+        if endpoint is None:
+            return False
+        refusal = self._runtime_fault() if self._faults.calls else None
+        if refusal is None:
+            self._gateway.begin(endpoint, request, respond)
+        else:
+            respond(refusal)
+        return True
+
     async def handle(self, request: Request) -> Response:
-        """Answer one request; never raises."""
-        path = request.path
-        if path.endswith(_INVOCATIONS) and path.startswith(_ENDPOINTS):
-            scope = scope_of(request)
-            if scope.service != "s3":
-                enter(scope)
-                refusal = self._faults.calls and self._runtime_fault()
-                if refusal:
-                    return refusal
-                name = urllib.parse.unquote(path[len(_ENDPOINTS) : -len(_INVOCATIONS)])
-                return await self._gateway.invoke(name, request)
-        if path.startswith("/_local/"):
+        """Answer one request that `begin` left; never raises."""
+        if request.path.startswith("/_local/"):
             return await self._local.handle(request, "")
         scope = scope_of(request)
         enter(scope)
@@ -98,8 +100,19 @@ class Front:
         try:
             return await backend.handle(request, scope.region or "us-east-1")
         except Exception:
-            log.exception("%s %s failed", request.method, path)
+            log.exception("%s %s failed", request.method, request.path)
             return Response(500, {"Content-Type": "text/plain"}, b"InternalError")
+
+    @staticmethod
+    def _invoked(request: Request) -> str | None:
+        """Return the endpoint that a request invokes, or None: an object in a bucket `endpoints` has such a path too."""
+        path = request.path
+        if not (path.endswith(_INVOCATIONS) and path.startswith(_ENDPOINTS)):
+            return None
+        authorization = request.headers.get("authorization", "")
+        if ("/s3/" in authorization or request.query) and scope_of(request).service == "s3":
+            return None
+        return urllib.parse.unquote(path[len(_ENDPOINTS) : -len(_INVOCATIONS)])
 
     def _runtime_fault(self) -> Response | None:
         try:

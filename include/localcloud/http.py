@@ -1,6 +1,6 @@
 """One HTTP exchange as values: what the server hands to a service and what it gets back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -22,3 +22,6 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+
+Respond = Callable[[Response], None]

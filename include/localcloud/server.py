@@ -8,19 +8,25 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import cast
 
 import httptools
 
 from include.localcloud.clock import Clock
-from include.localcloud.http import Request, Response
+from include.localcloud.http import Request, Respond, Response
 
 Handler = Callable[[Request], Awaitable[Response]]
+Beginner = Callable[[Request, Respond], bool]  # whether it took the request and will respond, or has done so
 
 log = logging.getLogger(__name__)
 
 _MAX_BODY_BYTES = 2 * 1024**3
 _MAX_PIPELINED = 16
+_POLL_SECONDS = 0.01
+_COPIED_BYTES = (
+    65536  # a body up to this goes out in one piece with its head, a larger one is not copied for it
+)
 _BODILESS = frozenset({204, 304})
 _STATUS_LINES: dict[int, bytes] = {
     status: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus
@@ -28,10 +34,15 @@ _STATUS_LINES: dict[int, bytes] = {
 
 
 class HttpServer:
-    """Answers every request on one listening socket with what `handle` returns."""
+    """Answers every request on one listening socket with what `begin` responds or else `handle` returns.
 
-    def __init__(self, handle: Handler, clock: Clock) -> None:
-        self.handle = handle
+    `begin` is for requests that come by the thousand: it is a plain call, where `handle` runs in a task of its own.
+    """
+
+    def __init__(
+        self, handle: Handler, clock: Clock, begin: Beginner = lambda _request, _respond: False
+    ) -> None:
+        self.handle, self.begin = handle, begin
         self.connections: set[HttpConnection] = set()
         self._clock = clock
         self._socket: socket.socket | None = None
@@ -57,9 +68,10 @@ class HttpServer:
             self._server.close()
         elif self._socket is not None:
             self._socket.close()
-        busy = [connection.task for connection in self.connections if connection.task is not None]
-        if busy:
-            await asyncio.wait(busy, timeout=grace)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        while any(connection.busy for connection in self.connections) and loop.time() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
         for connection in list(self.connections):
             connection.abort()
 
@@ -76,7 +88,10 @@ class HttpConnection(asyncio.Protocol):
     """One client connection; its requests are answered one after another, in order."""
 
     def __init__(self, server: HttpServer) -> None:
-        self.task: asyncio.Task[None] | None = None
+        self.busy = False  # a request is being answered
+        self._task: asyncio.Task[None] | None = None  # which does it, where one is needed
+        self._answering = False  # on the stack now: who responds at once need not answer the next from there
+        self._paused = False
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()
@@ -105,11 +120,13 @@ class HttpConnection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             log.info("unreadable request: %s", error)
             self._refuse(400)
+        else:
+            self._answer()
 
     def abort(self) -> None:
         """Drop the connection and whatever it is doing."""
-        if self.task is not None:
-            self.task.cancel()
+        if self._task is not None:
+            self._task.cancel()
         if self._transport is not None:
             self._transport.abort()
 
@@ -149,45 +166,68 @@ class HttpConnection(asyncio.Protocol):
         method = self._parser.get_method().decode("latin-1")
         request = Request(method, path, query, self._headers, body)
         self._waiting.append((request, self._parser.should_keep_alive()))
-        if len(self._waiting) > _MAX_PIPELINED:
+        if len(self._waiting) > _MAX_PIPELINED and not self._paused:
+            self._paused = True
             self._transport.pause_reading()
-        if self.task is None:
-            self.task = asyncio.get_running_loop().create_task(self._answer())
 
     # answering
 
-    async def _answer(self) -> None:
+    def _answer(self) -> None:
+        """Answer what waits, one after another; returns when one of them takes its time."""
+        if self._answering:
+            return
+        self._answering = True
         try:
-            while self._waiting and self._transport is not None:
+            while self._waiting and not self.busy and self._transport is not None:
                 request, keep_alive = self._waiting.popleft()
-                response = await self._server.handle(request)
-                if self._transport is None:
-                    return
-                self._write(request, response, keep_alive=keep_alive)
-                if len(self._waiting) <= _MAX_PIPELINED:
-                    self._transport.resume_reading()
+                self.busy = True
+                respond = partial(self._respond, request, keep_alive)
+                if not self._server.begin(request, respond):
+                    self._task = asyncio.get_running_loop().create_task(self._handle(request, respond))
+        except Exception:
+            log.exception("a request could not be begun")
+            self._refuse(500)
+        finally:
+            self._answering = False
+
+    async def _handle(self, request: Request, respond: Respond) -> None:
+        try:
+            respond(await self._server.handle(request))
         except Exception:
             log.exception("a handler raised")
             self._refuse(500)
-        finally:
-            self.task = None
 
-    def _write(self, request: Request, response: Response, *, keep_alive: bool) -> None:
+    def _respond(self, request: Request, keep_alive: bool, response: Response) -> None:
+        self.busy = False
         transport = self._transport
-        assert transport is not None
-        head = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} -\r\n".encode()]
+        if transport is None:
+            return
+        self._write(transport, request, response, keep_alive=keep_alive)
+        if self._paused and len(self._waiting) <= _MAX_PIPELINED:
+            self._paused = False
+            transport.resume_reading()
+        if self._waiting:
+            self._answer()
+
+    def _write(
+        self, transport: asyncio.Transport, request: Request, response: Response, *, keep_alive: bool
+    ) -> None:
+        head = ""
         has_length = False
         for name, value in response.headers.items():
             has_length = has_length or name.lower() == "content-length"
-            head.append(f"{name}: {value}\r\n".encode("latin-1", "replace"))
+            head += f"{name}: {value}\r\n"
         if not has_length and response.status not in _BODILESS:
-            head.append(b"Content-Length: %d\r\n" % len(response.body))
-        head.append(b"Date: " + self._server.date() + b"\r\n")
-        head.append(b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
+            head += f"Content-Length: {len(response.body)}\r\n"
+        status = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} -\r\n".encode()
+        end = b"\r\n\r\n" if keep_alive else b"\r\nConnection: close\r\n\r\n"
         bodiless = request.method == "HEAD" or response.status in _BODILESS
-        if response.body and not bodiless:
-            head.append(response.body)
-        transport.writelines(head)
+        body = b"" if bodiless else response.body
+        parts = (status, head.encode("latin-1", "replace"), b"Date: ", self._server.date(), end, body)
+        if len(body) <= _COPIED_BYTES:
+            transport.write(b"".join(parts))
+        else:
+            transport.writelines(parts)
         if not keep_alive:
             transport.close()
 

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httptools
 
@@ -16,8 +15,7 @@ class InstanceTimeoutError(ExchangeError):
     """The instance did not answer in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What an instance answered."""
 
     status: int
@@ -25,8 +23,15 @@ class Reply:
     body: bytes
 
 
+Outcome = Reply | ExchangeError
+Finished = Callable[[Outcome], None]  # must not raise: nobody is there to hear of it
+
+
 class Connection(asyncio.Protocol):
-    """Resolves one future per request; `on_idle` hands the connection back after each whole answer."""
+    """Calls back once per request; `on_idle` takes the connection back before that, if it can be used again.
+
+    No future and no task is made for a request, and one timer serves many: each would cost as much as the parser does.
+    """
 
     def __init__(
         self, on_idle: Callable[["Connection"], None], on_lost: Callable[["Connection"], None]
@@ -35,28 +40,45 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser: Any = httptools.HttpResponseParser(self)
-        self._pending: asyncio.Future[Reply] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._finished: Finished | None = None  # of the request under way
+        self._reply: Reply | None = None  # whole, and not handed over yet
+        self._reusable = True
+        self._deadline = 0.0  # of the request under way, in the loop's time
+        self._timer: asyncio.TimerHandle | None = (
+            None  # looks at the deadline; it may be set for an earlier one
+        )
+        self._timer_at = 0.0
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
 
-    def send(self, payload: bytes, timeout: float) -> asyncio.Future[Reply]:
-        """Send one whole request; the future raises ExchangeError when no whole answer comes in `timeout` s."""
-        future: asyncio.Future[Reply] = self._loop.create_future()
+    def send(self, payload: bytes, timeout: float, finished: Finished) -> None:
+        """Send one whole request; `finished` is called later, with an ExchangeError if no whole answer came in time."""
         if self._transport is None:
-            future.set_exception(ExchangeError("the connection to the container was closed"))
-            return future
-        self._pending = future
-        self._timer = self._loop.call_later(timeout, self._expire)
+            self._loop.call_soon(finished, ExchangeError("the connection to the container was closed"))
+            return
+        self._finished = finished
+        self._deadline = self._loop.time() + timeout
+        if self._timer is None or self._deadline < self._timer_at:
+            self._watch()
         self._transport.write(payload)
-        return future
 
     def close(self) -> None:
         """Close without waiting; a pending request fails."""
         if self._transport is not None:
             self._transport.close()
 
-    def _expire(self) -> None:
+    def _watch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = self._loop.call_at(self._deadline, self._look), self._deadline
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._finished is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._watch()
+            return
         self._finish(
             InstanceTimeoutError(
                 "Your invocation timed out while waiting for a response from container primary. Review the "
@@ -65,23 +87,19 @@ class Connection(asyncio.Protocol):
         )
         self.close()  # a late answer must not be taken for the next request's
 
-    def _finish(self, outcome: Reply | ExchangeError) -> None:
-        future, self._pending = self._pending, None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if future is None or future.done():
-            return
-        if isinstance(outcome, Reply):
-            future.set_result(outcome)
-        else:
-            future.set_exception(outcome)
+    def _finish(self, outcome: Outcome) -> None:
+        finished, self._finished = self._finished, None
+        if finished is not None:
+            finished(outcome)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class, not a subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._finish(ExchangeError("the container closed the connection without an answer"))
         self._on_lost(self)
 
@@ -91,6 +109,15 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._finish(ExchangeError(f"the container's answer is no HTTP: {error}"))
             self.close()
+            return
+        reply, self._reply = self._reply, None
+        if reply is None:
+            return
+        if self._finished is not None and self._reusable:
+            self._on_idle(self)
+        else:
+            self.close()
+        self._finish(reply)
 
     def on_message_begin(self) -> None:
         self._headers, self._body = {}, []
@@ -102,11 +129,6 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        parser = self._parser
-        waiting = self._pending is not None and not self._pending.done()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._finish(Reply(parser.get_status_code(), self._headers, body))
-        if waiting and parser.should_keep_alive():
-            self._on_idle(self)
-        else:
-            self.close()
+        self._reply = Reply(self._parser.get_status_code(), self._headers, body)
+        self._reusable = self._parser.should_keep_alive()

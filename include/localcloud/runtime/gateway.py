@@ -1,9 +1,11 @@
 """The front of all endpoints: invoke production, copy to the shadow, account for both, swap fleets."""
 
 import asyncio
+import logging
 import random
 import shutil
 import tempfile
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import Any
 from include.localcloud.clock import Clock
 from include.localcloud.cloudwatch.recorder import InvocationRecorder
 from include.localcloud.cloudwatch.store import MetricStore
-from include.localcloud.http import Request, Response
+from include.localcloud.http import Request, Respond, Response
 from include.localcloud.runtime.capture import CaptureWriter, Exchange, ObjectWriter
-from include.localcloud.runtime.connection import ExchangeError, Reply
+from include.localcloud.runtime.connection import ExchangeError, Outcome, Reply
 from include.localcloud.runtime.container.server import LATENCY_HEADER
 from include.localcloud.runtime.disturbance import Disturbances
 from include.localcloud.runtime.fleet import Fleet
@@ -24,6 +26,7 @@ from include.localcloud.runtime.plan import FleetPlan
 from include.localcloud.runtime.process import STOP_SECONDS, Workspace
 from include.localcloud.runtime.refusal import (
     InvocationError,
+    internal_failure,
     model_error,
     unavailable,
     unknown_endpoint,
@@ -32,10 +35,23 @@ from include.localcloud.runtime.refusal import (
 from include.localcloud.runtime.usage import UsageMeter
 from include.localcloud.runtime.variant import Variant
 
+_log = logging.getLogger(__name__)
 MODEL_SECONDS = 60.0  # a model must answer within this time
 _LATENCY = LATENCY_HEADER.encode()
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _LONGEST_SOCKET = 90  # characters; the kernel's limit for a unix socket's path is 108, macOS's 104
+
+
+@dataclass(slots=True)
+class Call:
+    """One invocation on its way: on which fleet and variant it began, and who wants the answer."""
+
+    fleet: Fleet
+    variant: Variant
+    invocation: Invocation
+    started: float  # monotonic seconds
+    respond: Respond
+    captured: bool = False
 
 
 class Gateway:
@@ -156,8 +172,8 @@ class Gateway:
         await self.flush()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
-    async def invoke(self, endpoint: str, request: Request) -> Response:
-        """Answer as InvokeEndpoint does, errors included; never raises (but for a cancelled caller)."""
+    def begin(self, endpoint: str, request: Request, respond: Respond) -> None:
+        """Have `respond` called once with what InvokeEndpoint answers, errors included; perhaps at once. Never raises."""
         started = self._clock.monotonic()
         try:
             fleet = self._fleets.get(endpoint)
@@ -167,14 +183,12 @@ class Gateway:
             if endpoint in self._beside and self._chance.random() < self._beside[endpoint][1]:
                 fleet = self._beside[endpoint][0]
             invocation = read(endpoint, request)
-            variant = self._route(fleet, invocation)
-            fleet.in_flight += 1
-            try:
-                return await self._serve(fleet, variant, invocation, started)
-            finally:
-                fleet.in_flight -= 1
+            self._send(Call(fleet, self._route(fleet, invocation), invocation, started, respond))
         except InvocationError as refusal:
-            return refusal.response()
+            respond(refusal.response())
+        except Exception:
+            _log.exception("an invocation of %s failed", endpoint)
+            respond(internal_failure().response())
 
     def _route(self, fleet: Fleet, invocation: Invocation) -> Variant:
         name = invocation.target_variant
@@ -189,76 +203,76 @@ class Gateway:
             f"Variant {name} is not a production variant of endpoint {fleet.plan.endpoint}: {names}."
         )
 
-    async def _serve(
-        self, fleet: Fleet, variant: Variant, invocation: Invocation, started: float
-    ) -> Response:
-        plan = fleet.plan
-        captured = plan.capture is not None and self._chance.random() * 100 < plan.capture.percentage
-        instance = variant.pick()
-        future = instance.begin(invocation.payload, MODEL_SECONDS) if instance is not None else None
-        for mirror in fleet.shadows(variant):
-            mirror.offer(
-                invocation.payload, partial(self._mirrored, fleet, mirror.variant, invocation, captured)
-            )
-        if instance is None or future is None:
+    def _send(self, call: Call) -> None:
+        fleet, plan = call.fleet, call.fleet.plan
+        call.captured = plan.capture is not None and self._chance.random() * 100 < plan.capture.percentage
+        instance = call.variant.pick()
+        if instance is not None:
+            fleet.in_flight += 1
+            instance.begin(call.invocation.payload, MODEL_SECONDS, partial(self._answered, call, instance))
+        if fleet.mirrors:
+            for mirror in fleet.shadows(call.variant):
+                mirror.offer(call.invocation.payload, partial(self._mirrored, call, mirror.variant))
+        if instance is None:
             raise unavailable()
+
+    def _answered(self, call: Call, instance: Instance, outcome: Outcome) -> None:
+        """Answer the caller, whatever came of the call."""
+        call.fleet.in_flight -= 1
         try:
-            reply = await future
-        except ExchangeError as error:
-            lost = (self._clock.monotonic() - started) * 1e6
-            variant.account(instance, status=0, latency=lost, whole=lost)
-            raise self._model_error(plan.endpoint, 0, str(error)) from error
-        self._account_for(variant, instance, reply, started)
-        if not 200 <= reply.status < 300:
-            raise self._model_error(plan.endpoint, reply.status, reply.body.decode(errors="replace"))
-        if captured:
-            self._record(fleet, variant, invocation, reply)
+            response = self._response(call, instance, outcome)
+        except InvocationError as refusal:
+            response = refusal.response()
+        except Exception:
+            _log.exception("an invocation of %s failed", call.fleet.plan.endpoint)
+            response = internal_failure().response()
+        call.respond(response)
+
+    def _response(self, call: Call, instance: Instance, outcome: Outcome) -> Response:
+        self._account_for(call.variant, instance, outcome, call.started)
+        endpoint = call.fleet.plan.endpoint
+        if isinstance(outcome, ExchangeError):
+            raise self._model_error(endpoint, 0, str(outcome))
+        if not 200 <= outcome.status < 300:
+            raise self._model_error(endpoint, outcome.status, outcome.body.decode(errors="replace"))
+        if call.captured:
+            self._record(call, call.variant, outcome)
         headers = {
-            "Content-Type": reply.headers.get(b"content-type", b"").decode("latin-1"),
-            "x-Amzn-Invoked-Production-Variant": variant.plan.name,
+            "Content-Type": outcome.headers.get(b"content-type", b"").decode("latin-1"),
+            "x-Amzn-Invoked-Production-Variant": call.variant.plan.name,
         }
-        if _ATTRIBUTES in reply.headers:
-            headers["X-Amzn-SageMaker-Custom-Attributes"] = reply.headers[_ATTRIBUTES].decode("latin-1")
-        return Response(reply.status, headers, reply.body)
+        if _ATTRIBUTES in outcome.headers:
+            headers["X-Amzn-SageMaker-Custom-Attributes"] = outcome.headers[_ATTRIBUTES].decode("latin-1")
+        return Response(outcome.status, headers, outcome.body)
 
     def _mirrored(
-        self,
-        fleet: Fleet,
-        variant: Variant,
-        invocation: Invocation,
-        captured: bool,
-        instance: Instance,
-        started: float,
-        future: asyncio.Future[Reply],
+        self, call: Call, shadow: Variant, instance: Instance, started: float, outcome: Outcome
     ) -> None:
         """Account for a shadow's answer; that is all that ever happens with it."""
-        if future.cancelled():
-            return
-        if future.exception() is not None:
-            lost = (self._clock.monotonic() - started) * 1e6
-            variant.account(instance, status=0, latency=lost, whole=lost)
-            return
-        reply = future.result()
-        self._account_for(variant, instance, reply, started)
-        if captured and 200 <= reply.status < 300:
-            self._record(fleet, variant, invocation, reply)
+        self._account_for(shadow, instance, outcome, started)
+        if call.captured and isinstance(outcome, Reply) and 200 <= outcome.status < 300:
+            self._record(call, shadow, outcome)
 
-    def _account_for(self, variant: Variant, instance: Instance, reply: Reply, started: float) -> None:
+    def _account_for(self, variant: Variant, instance: Instance, outcome: Outcome, started: float) -> None:
         whole = (self._clock.monotonic() - started) * 1e6
-        timed = reply.headers.get(_LATENCY)
+        if isinstance(outcome, ExchangeError):
+            variant.account(instance, status=0, latency=whole, whole=whole)
+            return
+        timed = outcome.headers.get(_LATENCY)
         latency = float(timed) if timed else whole
-        variant.account(instance, status=reply.status, latency=latency, whole=whole)
+        variant.account(instance, status=outcome.status, latency=latency, whole=whole)
 
-    def _record(self, fleet: Fleet, variant: Variant, invocation: Invocation, reply: Reply) -> None:
-        assert fleet.plan.capture is not None
+    def _record(self, call: Call, variant: Variant, reply: Reply) -> None:
+        plan = call.fleet.plan
+        assert plan.capture is not None
         exchange = Exchange(
-            input_type=invocation.content_type,
-            input=invocation.body,
+            input_type=call.invocation.content_type,
+            input=call.invocation.body,
             output_type=reply.headers.get(b"content-type", b"").decode("latin-1"),
             output=reply.body,
-            inference_id=invocation.inference_id,
+            inference_id=call.invocation.inference_id,
         )
-        self._capture.record(fleet.plan.capture, fleet.plan.endpoint, variant.plan.name, exchange)
+        self._capture.record(plan.capture, plan.endpoint, variant.plan.name, exchange)
 
     def _model_error(self, endpoint: str, status: int, said: str) -> InvocationError:
         return model_error(

@@ -6,12 +6,13 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
 from include.localcloud.cloudwatch.recorder import InvocationRecorder
 from include.localcloud.runtime import process
-from include.localcloud.runtime.connection import Connection, ExchangeError, Reply
+from include.localcloud.runtime.connection import Connection, ExchangeError, Finished, Outcome, Reply
 from include.localcloud.runtime.disturbance import Disturbances
 from include.localcloud.runtime.images import Image
 from include.localcloud.runtime.plan import StartupError
@@ -57,6 +58,7 @@ class Instance:
         self._supervisor: asyncio.Task[None] | None = None
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
+        self._connecting: set[asyncio.Future[None]] = set()
         self._stopping = asyncio.Event()
 
     @property
@@ -96,21 +98,35 @@ class Instance:
         self.workspace.socket.unlink(missing_ok=True)
         await asyncio.to_thread(shutil.rmtree, self.workspace.directory, ignore_errors=True)
 
-    def begin(self, payload: bytes, timeout: float) -> asyncio.Future[Reply]:
-        """Send one request now; the future gives the Reply or raises ExchangeError."""
+    def begin(self, payload: bytes, timeout: float, finished: Finished) -> None:
+        """Send one request now; `finished` gets the Reply or an ExchangeError, later and once."""
         self.outstanding += 1
         if self._disturbances.in_force:
             now = time.monotonic()
             payload = self._disturbances.ordered(
                 self._endpoint, self._variant, payload, instance_age=now - self._ready_since, now=now
             )
-        future: asyncio.Future[Reply]
+        ended = partial(self._ended, finished)
         if self._idle:
-            future = self._idle.pop().send(payload, timeout)
+            self._idle.pop().send(payload, timeout, ended)
         else:
-            future = asyncio.ensure_future(self._connect_and_send(payload, timeout))
-        future.add_done_callback(self._ended)
-        return future
+            connecting = asyncio.ensure_future(self._connect_and_send(payload, timeout, ended))
+            self._connecting.add(connecting)
+            connecting.add_done_callback(self._connecting.discard)
+
+    async def ask(self, payload: bytes, timeout: float) -> Reply:
+        """Return the answer to one request; raise ExchangeError."""
+        answered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def finished(outcome: Outcome) -> None:
+            if not answered.done():  # whoever asked may be gone
+                answered.set_result(outcome)
+
+        self.begin(payload, timeout, finished)
+        outcome = await answered
+        if isinstance(outcome, ExchangeError):
+            raise outcome
+        return outcome
 
     def crash(self) -> None:
         """Kill the process, which is then started again; what it was serving fails."""
@@ -118,12 +134,17 @@ class Instance:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    def _ended(self, _future: asyncio.Future[Reply]) -> None:
+    def _ended(self, finished: Finished, outcome: Outcome) -> None:
         self.outstanding -= 1
+        finished(outcome)
 
-    async def _connect_and_send(self, payload: bytes, timeout: float) -> Reply:
-        connection = await self._connect()
-        return await connection.send(payload, timeout)
+    async def _connect_and_send(self, payload: bytes, timeout: float, finished: Finished) -> None:
+        try:
+            connection = await self._connect()
+        except ExchangeError as error:
+            finished(error)
+        else:
+            connection.send(payload, timeout, finished)
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -178,7 +199,7 @@ class Instance:
         if not self.workspace.socket.exists():
             return False
         try:
-            return (await self._connect_and_send(_PING, _PING_SECONDS)).status == 200
+            return (await self.ask(_PING, _PING_SECONDS)).status == 200
         except ExchangeError:
             return False
 

@@ -1,12 +1,11 @@
 """Copying requests to a shadow: never awaited by anybody, bounded, and counted when there is no room."""
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 
-from include.localcloud.runtime.connection import Reply
+from include.localcloud.runtime.connection import Outcome
 from include.localcloud.runtime.instance import Instance
 from include.localcloud.runtime.variant import Variant
 
@@ -16,7 +15,7 @@ CONCURRENCY = 64
 QUEUE = 256
 QUEUE_BYTES = 64 << 20  # of requests waiting, for the whole variant
 
-Finished = Callable[[Instance, float, asyncio.Future[Reply]], None]
+Finished = Callable[[Instance, float, Outcome], None]
 
 
 class Mirror:
@@ -35,7 +34,7 @@ class Mirror:
         return bool(self.in_flight or self._waiting)
 
     def offer(self, payload: bytes, finished: Finished) -> None:
-        """Send a copy now, later, or not at all; `finished` gets the instance, the start (monotonic s) and the future."""
+        """Send a copy now, later, or not at all; `finished` gets the instance, the start (monotonic s) and the outcome."""
         ready = self.variant.ready
         if not ready or (self.in_flight >= CONCURRENCY * ready and not self._has_room(payload, ready)):
             self.variant.shed += 1
@@ -57,14 +56,11 @@ class Mirror:
             self.variant.shed += 1
             return
         self.in_flight += 1
-        future = instance.begin(payload, self._timeout)
-        future.add_done_callback(partial(self._done, instance, time.monotonic(), finished))
+        instance.begin(payload, self._timeout, partial(self._done, instance, time.monotonic(), finished))
 
-    def _done(
-        self, instance: Instance, started: float, finished: Finished, future: asyncio.Future[Reply]
-    ) -> None:
+    def _done(self, instance: Instance, started: float, finished: Finished, outcome: Outcome) -> None:
         self.in_flight -= 1
-        finished(instance, started, future)
+        finished(instance, started, outcome)
         while self._waiting and self.in_flight < CONCURRENCY * max(1, self.variant.ready):
             payload, next_finished = self._waiting.popleft()
             self._waiting_bytes -= len(payload)

@@ -46,6 +46,13 @@ def unavailable() -> InvocationError:
     )
 
 
+def internal_failure() -> InvocationError:
+    """Return the 500 for a mistake of ours."""
+    return InvocationError(
+        500, "InternalFailure", "The request processing has failed because of an internal error."
+    )
+
+
 def model_error(*, endpoint: str, account: str, region: str, status: int, said: str) -> InvocationError:
     """Return the 424 for a container's own error; status 0 means that it gave no answer at all."""
     side = "client" if 400 <= status < 500 else "server"

@@ -14,7 +14,7 @@ from botocore.serialize import create_serializer
 from include.localcloud.clock import Clock
 from include.localcloud.faults import Faults
 from include.localcloud.front import Front, Service
-from include.localcloud.http import Request, Response
+from include.localcloud.http import Request, Respond, Response
 from include.localcloud.local import LocalApi
 from include.localcloud.protocol import Protocol
 from include.localcloud.runtime.plan import FleetPlan, StartupError
@@ -120,8 +120,8 @@ class NotedRuntime:
     def remove(self, endpoint: str) -> FleetPlan | None:
         return self.serving.pop(endpoint, None)
 
-    async def invoke(self, endpoint: str, request: Request) -> Response:
-        return Response(200, {}, endpoint.encode())
+    def begin(self, endpoint: str, request: Request, respond: Respond) -> None:
+        respond(Response(200, {}, endpoint.encode()))
 
     async def flush(self) -> None:
         self.notes.append(("flush",))

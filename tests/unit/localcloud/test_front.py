@@ -15,6 +15,10 @@ def signed(service: str, region: str = "us-east-1") -> dict[str, str]:
 
 
 def ask(plane: Any, request: Request) -> Any:
+    begun: list[Any] = []
+    if plane.front.begin(request, begun.append):
+        (answer,) = begun  # the runtime here responds at once
+        return answer
     return plane.run(plane.front.handle(request))
 
 
@@ -23,8 +27,16 @@ def test_invocations_go_to_the_runtime_with_the_decoded_name(plane: Any) -> None
     assert answer.body == b"my-name"
 
 
-def test_a_bucket_named_endpoints_is_still_a_bucket(plane: Any) -> None:
-    answer = ask(plane, Request("GET", "/endpoints/e/invocations", "", signed("s3")))
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("", signed("s3")),
+        ("X-Amz-Credential=AKID%2F20260101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Expires=60", {}),
+    ],
+    ids=["signed", "presigned"],
+)
+def test_a_bucket_named_endpoints_is_still_a_bucket(plane: Any, query: str, headers: dict[str, str]) -> None:
+    answer = ask(plane, Request("GET", "/endpoints/e/invocations", query, headers))
     assert b"<Code>NoSuchBucket</Code>" in answer.body
 
 

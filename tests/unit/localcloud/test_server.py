@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.localcloud.clock import Clock
-from include.localcloud.http import Request, Response
+from include.localcloud.http import Request, Respond, Response
 from include.localcloud.server import HttpServer
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
@@ -24,9 +24,23 @@ async def echo(request: Request) -> Response:
     return Response(200, {"X-Seen": request.headers.get("x-mark", "")}, said)
 
 
+def at_once_or_later(request: Request, respond: Respond) -> bool:
+    """Take what is below /taken, and respond to it on the spot, or after a while, or never."""
+    if not request.path.startswith("/taken"):
+        return False
+    if request.path == "/taken/raise":
+        raise RuntimeError("boom")
+    response = Response(200, {}, b"taken " + request.path.encode())
+    if request.path == "/taken/later":
+        asyncio.get_running_loop().call_later(0.02, respond, response)
+    else:
+        respond(response)
+    return True
+
+
 def served(client: Client) -> Any:
     async def run() -> Any:
-        server = HttpServer(echo, Clock())
+        server = HttpServer(echo, Clock(), at_once_or_later)
         port = server.bind("127.0.0.1", 0)
         await server.listen()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -75,6 +89,25 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     assert [body.split(b"?")[0] for _, _, body in answers] == [b"GET " + path for path in paths]
 
 
+def test_requests_that_need_no_task_are_answered_in_order_between_the_others() -> None:
+    paths = [b"/taken/1", b"/slow", b"/taken/later", b"/2", b"/taken/3"] * 8
+    answers = exchange(*(b"GET %s HTTP/1.1\r\nHost: h\r\n\r\n" % path for path in paths))
+    expected = [b"taken " + path if path.startswith(b"/taken") else b"GET " + path for path in paths]
+    assert [body.split(b"?")[0] for _, _, body in answers] == expected
+
+
+def test_a_thousand_pipelined_requests_that_are_answered_at_once_are_no_deep_recursion() -> None:
+    answers = exchange(b"GET /taken HTTP/1.1\r\n\r\n" * 1000, answers=1000)
+    assert [body for _, _, body in answers] == [b"taken /taken"] * 1000
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 5_000_000])
+def test_bodies_of_any_size_come_back_whole(size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    head = b"PUT /b HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size
+    assert exchange(head + body)[0][2] == b"PUT /b? " + body
+
+
 def test_a_client_that_waits_for_100_continue_gets_it_first() -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
         writer.write(b"PUT /k HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
@@ -102,7 +135,12 @@ def test_heads_and_empty_answers_have_no_body() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "status"), [(b"nonsense\r\n\r\n", 400), (b"GET /raise HTTP/1.1\r\n\r\n", 500)]
+    ("request_", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /raise HTTP/1.1\r\n\r\n", 500),
+        (b"GET /taken/raise HTTP/1.1\r\n\r\n", 500),
+    ],
 )
 def test_what_cannot_be_answered_ends_the_connection(request_: bytes, status: int) -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
@@ -112,13 +150,16 @@ def test_what_cannot_be_answered_ends_the_connection(request_: bytes, status: in
     assert served(client).startswith(b"HTTP/1.1 %d" % status)
 
 
-def test_closing_lets_a_request_in_flight_finish() -> None:
+@pytest.mark.parametrize(
+    ("path", "said"), [(b"/slow", b"GET /slow? "), (b"/taken/later", b"taken /taken/later")]
+)
+def test_closing_lets_a_request_in_flight_finish(path: bytes, said: bytes) -> None:
     async def run() -> bytes:
-        server = HttpServer(echo, Clock())
+        server = HttpServer(echo, Clock(), at_once_or_later)
         port = server.bind("127.0.0.1", 0)
         await server.listen()
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /slow HTTP/1.1\r\n\r\n")
+        writer.write(b"GET %s HTTP/1.1\r\n\r\n" % path)
         await asyncio.sleep(0.01)
         closing = asyncio.ensure_future(server.close())
         _, _, body = await answer(reader)
@@ -126,4 +167,4 @@ def test_closing_lets_a_request_in_flight_finish() -> None:
         writer.close()
         return body
 
-    assert asyncio.run(run()) == b"GET /slow? "
+    assert asyncio.run(run()) == said

@@ -33,7 +33,7 @@ def test_a_burst_is_answered_over_as_many_connections_as_it_takes(tmp_path):
         instance = _instance(tmp_path, LOCAL_SERVICE_TIME_MEDIAN_MS="20")
         await instance.start()
         try:
-            replies = await asyncio.gather(*(instance.begin(_request(b"%d" % i), 10.0) for i in range(400)))
+            replies = await asyncio.gather(*(instance.ask(_request(b"%d" % i), 10.0) for i in range(400)))
             return [reply.status for reply in replies], instance.outstanding
         finally:
             await instance.stop()
@@ -46,9 +46,9 @@ def test_a_request_that_takes_too_long_fails_and_its_late_answer_reaches_nobody(
         instance = _instance(tmp_path, LOCAL_SERVICE_TIME_MEDIAN_MS="100", LOCAL_SERVICE_TIME_REQUEST_SD="0")
         await instance.start()
         try:
-            (late,) = await asyncio.gather(instance.begin(_request(b"late"), 0.02), return_exceptions=True)
-            reply = await instance.begin(_request(b"next"), 10.0)
-            alone = await instance.begin(_request(b"next"), 10.0)
+            (late,) = await asyncio.gather(instance.ask(_request(b"late"), 0.02), return_exceptions=True)
+            reply = await instance.ask(_request(b"next"), 10.0)
+            alone = await instance.ask(_request(b"next"), 10.0)
             return str(late), reply.body == alone.body
         finally:
             await instance.stop()
