@@ -16,14 +16,14 @@ import pyarrow as pa
 from include.pairs import counting, joining
 from include.pairs.documents import Documents
 from include.pairs.folder import Folder
-from include.pairs.lines import SCHEMA, batches
 from include.pairs.outputs import CSV_COLUMN, JSON_COMPARISON
 from include.pairs.predictions import predictions
+from include.pairs.records import SCHEMA, Records
 from include.rollout.comparison import Output, PairsSection
 from include.rollout.errors import EvidenceError
 from include.rollout.pairs import Pairs
 
-MEMORY = "96MB"  # of the join; what does not fit is spilled to disk
+MEMORY = "72MB"  # of the join; what does not fit is spilled to disk
 THREADS = 2
 
 
@@ -84,11 +84,11 @@ def collect(
 
 def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
-        str(spill / "pairs.db"),
+        ":memory:",
         config={
             "memory_limit": MEMORY,
             "threads": THREADS,
-            "temp_directory": str(spill / "spill"),
+            "temp_directory": str(spill),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
             "TimeZone": "UTC",  # of a time that names none
@@ -130,14 +130,13 @@ def _stage(
 
     def read() -> Iterator[pa.RecordBatch]:
         try:
-            for pieces in folder.read(folder.files(begin, end)):
-                yield from batches(pieces)
+            yield from Records().batches(folder.read(folder.files(begin, end)))
         except EvidenceError as error:
             failures.append(error)
             raise
 
     reader = pa.RecordBatchReader.from_batches(SCHEMA, read())
-    connection.register("lines", reader)
+    connection.register("records", reader)
     try:
         connection.execute(joining.staged(side, terms, span)).fetchall()
     except duckdb.Error:
@@ -145,4 +144,4 @@ def _stage(
             raise failures[0] from None
         raise
     finally:
-        connection.unregister("lines")
+        connection.unregister("records")

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from include.pairs.joining import FINE, MALFORMED, OUTSIDE, SIDES, Span
+from include.pairs.joining import MALFORMED, OUTSIDE, SIDES, UNREAD, Span, compared, within
 from include.pairs.outputs import comparison_of
 from include.rollout.comparison import PairsSection
 from include.rollout.pairs import (
@@ -24,15 +24,25 @@ from include.rollout.sketch import BUCKETS, LOG_WIDTH, LOWEST, Sketch
 def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> Pairs:
     """Return what the joined records say, in counts and exact sums."""
     _compare(connection, terms, span, period)
-    within = f"t >= {span.begin!r} AND t < {span.end!r}"
-    late = f"abs(t_shadow - t) > {span.slack!r}"
-    (met,) = _rows(
-        connection,
-        f"""SELECT count(*) FILTER ({within} AND NOT ({late})), count(*) FILTER ({within} AND {late}),
-                   count(*) FILTER (NOT ({within})), count(*) FILTER ({within} AND NOT ({late}) AND p IS NULL AND s IS NULL)
-            FROM joined""",
-    )
-    matched, too_late, elsewhere, unreadable = met
+    inside, late = within("t", span), f"abs(t_shadow - t) > {span.slack!r}"
+    alone = {"production": "t_shadow IS NULL", "shadow": "t IS NULL"}
+    lost = {"production": within("t", span), "shadow": within("t_shadow", span)}
+    filters = [
+        f"{inside} AND NOT ({late})",
+        f"{inside} AND {late}",
+        f"NOT ({inside}) AND t_shadow IS NOT NULL",
+        f"{inside} AND NOT ({late}) AND {UNREAD}",
+        *(
+            f"{alone[side]} AND {condition}"
+            for side in SIDES
+            for condition in (lost[side], f"NOT ({lost[side]})")
+        ),
+    ]
+    counts = ", ".join(f"count(*) FILTER ({condition})" for condition in filters)
+    ((matched, too_late, elsewhere, unreadable, *left),) = _rows(connection, f"SELECT {counts} FROM joined")
+    met = {"matched": matched, "late": too_late}
+    production = _account(connection, "production", **met, unmatched=left[0], outside=elsewhere + left[1])
+    shadow = _account(connection, "shadow", **met, unmatched=left[2], outside=elsewhere + left[3])
     segments: dict[str, dict[str, Tally]] = {}
     scattered = set()
     for i, segment in enumerate(terms.segments):
@@ -49,8 +59,8 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
     latency, ratios = _moments(connection, "ln(ratio)"), _sketch(connection, "ratio")
     return Pairs(
         period=period,
-        production=_account(connection, "production", span, matched, too_late, elsewhere),
-        shadow=_account(connection, "shadow", span, matched, too_late, elsewhere),
+        production=production,
+        shadow=shadow,
         unreadable=unreadable,
         all=_tallies(connection, "''", limit=1).get("", Tally()),
         inputs_squared=int(repeats[0]),
@@ -87,40 +97,30 @@ def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: S
                {told.flip} AS flip, NOT ({told.fit}) AS mismatched, {expected} AS expected,
                {told.rise} AS rise, {told.fall} AS fall,
                {_in_range(f"({told.difference}) / {unit}")} AS difference, {firsts},
-               latency_s / latency_p AS ratio, hash(p) AS answer{segments}
+               latency_s / latency_p AS ratio, CASE WHEN p_number IS NULL THEN hash(p) ELSE hash(p_number) END AS answer{segments}
         FROM joined
-        WHERE t >= {span.begin!r} AND t < {span.end!r} AND abs(t_shadow - t) <= {span.slack!r}
-              AND (p IS NOT NULL OR s IS NOT NULL)
+        WHERE {compared(span)}
     """).fetchall()
 
 
 def _account(
-    connection: duckdb.DuckDBPyConnection, side: str, span: Span, matched: int, late: int, elsewhere: int
+    connection: duckdb.DuckDBPyConnection, side: str, *, matched: int, late: int, unmatched: int, outside: int
 ) -> Records:
-    """Account for every record of a side; what was not joined is unmatched inside the window, outside of it else."""
-    ((read, malformed, outside, named),) = _rows(
+    """Account for every record of a side, given what became of those that were joined or left alone by the join."""
+    ((read, malformed, far, named),) = _rows(
         connection,
         f"""SELECT count(*), count(*) FILTER (state = {MALFORMED}), count(*) FILTER (state = {OUTSIDE}),
                    count(*) FILTER (named AND state <> {MALFORMED}) FROM {side}""",
     )
-    ((again,),) = _rows(
-        connection, f"SELECT count(*) FROM {side} SEMI JOIN again_{side} USING (key) WHERE state = {FINE}"
-    )
+    ((again,),) = _rows(connection, f"SELECT coalesce(sum(n), 0) FROM again_{side}")
     ((once, ambiguous),) = _rows(
-        connection, f"SELECT count(*), count(*) FILTER (by_id AND sharing > 1) FROM twice_{side}"
-    )
-    other = "shadow" if side == "production" else "production"
-    ((unmatched, unmatched_outside),) = _rows(
-        connection,
-        f"""SELECT count(*) FILTER (t >= {span.begin!r} AND t < {span.end!r}),
-                   count(*) FILTER (t < {span.begin!r} OR t >= {span.end!r})
-            FROM taken_{side} ANTI JOIN taken_{other} USING (key, turn)""",
+        connection, f"SELECT count(*), count(*) FILTER (ambiguous) FROM twice_{side}"
     )
     return Records(
         read=read,
         malformed=malformed,
-        outside=outside + elsewhere + unmatched_outside,
-        repeated=again - once,
+        outside=far + outside,
+        repeated=int(again) - once,
         ambiguous=ambiguous,
         unmatched=unmatched,
         late=late,

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import duckdb
 
-from include.pairs.outputs import latency_of, output_of, raw_output, raw_segment, segment_of
+from include.pairs.layout import CONSTANT, TIME, VARYING
+from include.pairs.outputs import latency_of, number_of, output_of, raw_output, raw_segment, segment_of
+from include.pairs.records import TEXTS
 from include.rollout.comparison import Join, PairsSection
 
 SIDES = ("production", "shadow")
+UNREAD = "coalesce(p_number, s_number) IS NULL AND p IS NULL AND s IS NULL"  # of a pair: neither output is readable
 FINE, MALFORMED, OUTSIDE = 0, 1, 2  # states of a record before it is joined
 
 _SIDE = {"observedContentType": "VARCHAR", "data": "VARCHAR", "encoding": "VARCHAR"}
@@ -20,6 +23,7 @@ _RECORD = json.dumps(
         "eventMetadata": {"eventId": "VARCHAR", "inferenceId": "VARCHAR", "inferenceTime": "VARCHAR"},
     }
 )
+FIELDS = {name: ".".join(path) for path, name in (VARYING | CONSTANT).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,26 @@ class Span:
     shards: int
 
 
+def within(time: str, span: Span) -> str:
+    """Return whether a time is in the window."""
+    return f"{time} >= {span.begin!r} AND {time} < {span.end!r}"
+
+
+def compared(span: Span) -> str:
+    """Return whether a row of `joined` is a pair of the window, of which at least one output could be read."""
+    return f"{within('t', span)} AND abs(t_shadow - t) <= {span.slack!r} AND NOT ({UNREAD})"
+
+
+def fields() -> str:
+    """Return the table expression `fields`: those of all records, read by position or parsed, NULL where there is none."""
+    columns = ", ".join(_either(name, path) for name, path in FIELDS.items())
+    return f"""record AS (
+            SELECT *, try(json_transform(line, '{_RECORD}')) AS r FROM records
+        ), fields AS (
+            SELECT {columns} FROM record
+        )"""
+
+
 def staged(side: str, terms: PairsSection, span: Span) -> str:
     """Return the statement that reads the lines of `side` into its table.
 
@@ -42,25 +66,19 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
     named = "coalesce(id, '') <> ''"
     by_id = named if terms.join is Join.ID else "false"
     # production's inputs tell the segments; each value is looked up once, in a step of its own
+    cluster = ", cluster" if side == "production" else ""
     told = list(enumerate(terms.segments)) if side == "production" else []
     raw = "".join(f", {raw_segment(segment, 'input')} AS raw_{i}" for i, segment in told)
     segments = "".join(f", {segment_of(segment, f'raw_{i}')} AS segment_{i}" for i, segment in told)
+    number, output = output_of(terms, "raw", "number")
     state = (
         f"CASE WHEN key IS NULL THEN {MALFORMED} "
         f"WHEN t < {span.begin - span.slack!r} OR t >= {span.end + span.slack!r} THEN {OUTSIDE} ELSE {FINE} END"
     )
     return f"""
         CREATE TABLE {side} AS
-        WITH record AS (
-            SELECT try(json_transform(line, '{_RECORD}')) AS r FROM lines WHERE line NOT IN ('', chr(10), chr(13) || chr(10))
-        ), fields AS (
-            SELECT r.captureData.endpointInput AS i, r.captureData.endpointOutput AS o,
-                   r.eventMetadata.inferenceId AS id, r.eventMetadata.eventId AS event,
-                   epoch(try_cast(r.eventMetadata.inferenceTime AS TIMESTAMPTZ)) AS t
-            FROM record
-        ), texts AS (
-            SELECT id, event, t, coalesce(i.observedContentType, '') AS kind,
-                   {_decoded("i")} AS input, {_decoded("o")} AS output
+        WITH {fields()}, texts AS (
+            SELECT id, event, t, coalesce(kind, '') AS kind, {_decoded("input")} AS input, {_decoded("output")} AS output
             FROM fields
         ), keyed AS (
             SELECT *, CASE WHEN t IS NULL OR NOT isfinite(t) THEN NULL
@@ -70,32 +88,34 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
         ), placed AS (
             SELECT *, CASE WHEN input IS NULL THEN hash(key) ELSE hash(kind, input) END AS cluster FROM keyed
         ), found AS (
-            SELECT key, event, t, id, cluster, output AS answer, {raw_output(terms, "output")} AS raw{raw}
+            SELECT key, event, t, id, cluster, output AS answer, {number_of(terms, "output")} AS number,
+                   {raw_output(terms, "output")} AS raw{raw}
             FROM placed
             WHERE CASE WHEN key IS NULL THEN 0 ELSE cluster % {span.shards} END = {span.shard}
         )
         SELECT key, {state} AS state, coalesce(hash(event), hash(t, answer)) AS event, t, {named} AS named,
-               {by_id} AS by_id, cluster,
-               {output_of(terms, "raw")} AS output, {latency_of(terms, "answer")} AS latency{segments}
+               {number} AS number, {output} AS output, {latency_of(terms, "answer")} AS latency{cluster}{segments}
         FROM found
     """
 
 
 def join(connection: duckdb.DuckDBPyConnection, terms: PairsSection) -> None:
-    """Make the table `joined` out of both variants' tables, with their accounts in `taken_<side>`.
+    """Make the table `joined` out of both variants' tables: a row for each pair, and for each record that is in none.
 
     A key with one record on either side is joined as it is. Of the others, what was delivered twice counts once; an
     InferenceId of several requests joins nothing, since nobody can say which is which; inputs are joined in the order
-    of time, the k-th occurrence to the k-th.
+    of time, the k-th occurrence to the k-th. These are in `twice_<side>`.
     """
+    by_id = "named" if terms.join is Join.ID else "false"
     for side in SIDES:
         connection.execute(
-            f"CREATE TABLE again_{side} AS SELECT key FROM {side} WHERE state = {FINE} GROUP BY key HAVING count(*) > 1"
+            f"""CREATE TABLE again_{side} AS
+                SELECT key, count(*) AS n FROM {side} WHERE state = {FINE} GROUP BY key HAVING n > 1"""
         ).fetchall()
         connection.execute(f"""
             CREATE TABLE twice_{side} AS
             SELECT *, row_number() OVER (PARTITION BY key ORDER BY t, event) - 1 AS turn,
-                   count(*) OVER (PARTITION BY key) AS sharing
+                   {by_id} AND count(*) OVER (PARTITION BY key) > 1 AS ambiguous
             FROM (
                 SELECT * FROM {side} SEMI JOIN again_{side} USING (key) WHERE state = {FINE}
                 QUALIFY row_number() OVER (PARTITION BY key, event ORDER BY t) = 1
@@ -105,20 +125,27 @@ def join(connection: duckdb.DuckDBPyConnection, terms: PairsSection) -> None:
             CREATE VIEW taken_{side} AS
             SELECT *, 0 AS turn FROM {side} ANTI JOIN again_{side} USING (key) WHERE state = {FINE}
             UNION ALL
-            SELECT * EXCLUDE (sharing) FROM twice_{side} WHERE NOT by_id OR sharing = 1
+            SELECT * EXCLUDE (ambiguous) FROM twice_{side} WHERE NOT ambiguous
         """).fetchall()
     segments = "".join(f", a.segment_{i}" for i in range(len(terms.segments)))
     connection.execute(f"""
         CREATE TABLE joined AS
         SELECT a.t AS t, b.t AS t_shadow, a.cluster AS cluster, a.output AS p, b.output AS s,
-               a.latency AS latency_p, b.latency AS latency_s{segments}
-        FROM taken_production a JOIN taken_shadow b USING (key, turn)
+               a.number AS p_number, b.number AS s_number, a.latency AS latency_p, b.latency AS latency_s{segments}
+        FROM taken_production a FULL JOIN taken_shadow b ON a.key = b.key AND a.turn = b.turn
     """).fetchall()
+
+
+def _either(name: str, path: str) -> str:
+    """Return the field as it was read by position, or from the record that was parsed."""
+    read, parsed = name, f"r.{path}"
+    if name in TEXTS:
+        read = f"CASE WHEN escaped THEN replace({name}, '\\\"', '\"') ELSE {name} END"
+    elif name == TIME:
+        parsed = f"epoch(try_cast({parsed} AS TIMESTAMPTZ))"
+    return f"CASE WHEN line IS NULL THEN {read} ELSE {parsed} END AS {name}"
 
 
 def _decoded(side: str) -> str:
     """Return the text of one side; bytes that are no text stay in base64, so that they can still be compared."""
-    return (
-        f"CASE WHEN {side}.encoding = 'BASE64' "
-        f"THEN coalesce(try(decode(from_base64({side}.data))), {side}.data) ELSE {side}.data END"
-    )
+    return f"CASE WHEN {side}_encoding = 'BASE64' THEN coalesce(try(decode(from_base64({side}))), {side}) ELSE {side} END"

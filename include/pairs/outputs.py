@@ -5,6 +5,7 @@ Every expression is NULL where the text does not hold what was asked for: nothin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,21 +21,29 @@ _LONGEST_VALUE = 40  # characters of a segment's value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """SQL over the columns p and s, the outputs of production and shadow, of which at least one is not NULL."""
+    """SQL over the outputs of production and shadow, p and s, of which at least one is not NULL.
+
+    An output that is one number stands in p_number and s_number instead: such outputs are many, and lists are slow.
+    """
 
     same: str
     close: str
     flip: str
     difference: str  # shadow minus production; NULL where there is nothing to measure
-    first: str  # the first number of the output {x}, NULL where outputs are no numbers
+    first: str = "NULL::DOUBLE"  # the first number of the output {x}, NULL where outputs are no numbers
     rise: str = "false"  # the decision about the first number turned positive
     fall: str = "false"  # and negative
     fit: str = "p IS NOT NULL AND s IS NOT NULL"  # the two can be laid side by side at all
     measured: bool = True  # whether a difference is expected of every pair that fits
 
 
+def number_of(terms: PairsSection, text: str) -> str:
+    """Return the number that `text` is as a whole, NULL if it is none or the output is to be found elsewhere in it."""
+    return f"try_cast({text} AS DOUBLE)" if terms.output in _NUMBERS and terms.at is None else "NULL::DOUBLE"
+
+
 def raw_output(terms: PairsSection, text: str) -> str:
-    """Return what stands in `text` where the output is to be found, as it is."""
+    """Return what stands in `text` where the output is to be found, as it is, unless `number_of` found it."""
     match terms.output:
         case Output.SCALAR | Output.VECTOR:
             return _numbers(terms.at, text)
@@ -47,49 +56,33 @@ def raw_output(terms: PairsSection, text: str) -> str:
             return text if terms.at is None else f"try(json_extract({text}, {path}))::VARCHAR"
 
 
-def output_of(terms: PairsSection, raw: str) -> str:
-    """Return the output that `raw_output` found, ready to be compared, or NULL where it cannot be read."""
+def output_of(terms: PairsSection, raw: str, number: str) -> tuple[str, str]:
+    """Return the output that was found, ready to be compared: in the first if it is one number, else in the second.
+
+    Both are NULL where it cannot be read.
+    """
     match terms.output:
         case Output.SCALAR | Output.VECTOR:  # NaN is the greatest number here
-            whole = f"len({raw}) > 0 AND list_count({raw}) = len({raw})"
+            whole = f"len({raw}) > 1 AND list_count({raw}) = len({raw})"
             finite = f"isfinite(list_max({raw})) AND isfinite(list_min({raw}))"
-            return f"CASE WHEN {whole} AND {finite} THEN {raw} END"
+            single = f"CASE WHEN {number} IS NOT NULL THEN {number} WHEN len({raw}) = 1 THEN {raw}[1] END"
+            return (
+                f"CASE WHEN isfinite({single}) THEN {single} END",
+                f"CASE WHEN {whole} AND {finite} THEN {raw} END",
+            )
         case Output.LABEL:
-            return f"nullif(trim({raw}, {_BLANKS}), '')"
+            output = f"nullif(trim({raw}, {_BLANKS}), '')"
         case Output.RANKED:
-            return f"nullif({raw}[1:{terms.top}], [])"
+            output = f"nullif({raw}[1:{terms.top}], [])"
         case Output.JSON:
-            return f"CASE WHEN json_valid({raw}) THEN {raw} END"
+            output = f"CASE WHEN json_valid({raw}) THEN {raw} END"
+    return "NULL::DOUBLE", output
 
 
 def comparison_of(terms: PairsSection) -> Comparison:
     """Return how two outputs that `output_of` read are compared."""
-    zipped = "list_zip(p, s)"
     if terms.output in _NUMBERS:
-        fit = "coalesce(len(p) = len(s), false)"
-        margin = f"{terms.absolute!r}::DOUBLE + {terms.relative!r}::DOUBLE * abs(z[1])"
-        close = f"{fit} AND list_bool_and(list_transform({zipped}, lambda z: abs(z[2] - z[1]) <= {margin}))"
-        flip = f"NOT ({close})"
-        side = None if terms.threshold is None else f"{terms.threshold!r}::DOUBLE"
-        if side is not None:
-            crossed = f"list_transform({zipped}, lambda z: (z[1] >= {side}) <> (z[2] >= {side}))"
-            flip = f"NOT {fit} OR list_bool_or({crossed})"
-        elif terms.argmax:
-            flip = f"NOT {fit} OR list_position(p, list_max(p)) <> list_position(s, list_max(s))"
-        gaps = f"list_transform({zipped}, lambda z: z[2] - z[1])"
-        largest = (
-            f"CASE WHEN -list_min({gaps}) > list_max({gaps}) THEN list_min({gaps}) ELSE list_max({gaps}) END"
-        )
-        return Comparison(
-            same="p IS NOT DISTINCT FROM s",
-            close=close,
-            flip=flip,
-            difference=f"CASE WHEN {fit} THEN {largest} END",
-            first="{x}[1]",
-            fit=fit,
-            rise="false" if side is None else f"coalesce(p[1] < {side} AND s[1] >= {side}, false)",
-            fall="false" if side is None else f"coalesce(p[1] >= {side} AND s[1] < {side}, false)",
-        )
+        return _numeric(terms)
     both = "p IS NOT NULL AND s IS NOT NULL"
     if terms.output is Output.JSON:
         told = f"CASE WHEN {both} THEN CASE WHEN p = s THEN [1.0, 0.0] ELSE {JSON_COMPARISON}(p, s) END END"
@@ -99,7 +92,6 @@ def comparison_of(terms: PairsSection) -> Comparison:
             close=close,
             flip=f"NOT {close}",
             difference=f"({told})[2]",
-            first="NULL::DOUBLE",
         )
     if terms.output is Output.RANKED:
         shared = "len(list_intersect(p, s)) / greatest(len(list_distinct(p)), len(list_distinct(s)))"
@@ -109,7 +101,6 @@ def comparison_of(terms: PairsSection) -> Comparison:
             close=close,
             flip=f"NOT {close}",
             difference=f"(1 - {shared})::DOUBLE",
-            first="NULL::DOUBLE",
         )
     equal = "p IS NOT DISTINCT FROM s"
     return Comparison(
@@ -117,8 +108,49 @@ def comparison_of(terms: PairsSection) -> Comparison:
         close=equal,
         flip=f"NOT ({equal})",
         difference="NULL::DOUBLE",
-        first="NULL::DOUBLE",
         measured=False,
+    )
+
+
+def _numeric(terms: PairsSection) -> Comparison:
+    side = None if terms.threshold is None else f"{terms.threshold!r}::DOUBLE"
+    p, s = (f"coalesce({x}, CASE WHEN {x}_number IS NOT NULL THEN [{x}_number] END)" for x in ("p", "s"))
+    fit = f"coalesce(len({p}) = len({s}), false)"
+
+    def near(a: str, b: str) -> str:
+        return f"abs({b} - {a}) <= {terms.absolute!r}::DOUBLE + {terms.relative!r}::DOUBLE * abs({a})"
+
+    def crossed(a: str, b: str) -> str:
+        return f"({a} >= {side}) <> ({b} >= {side})"
+
+    def each(told: Callable[[str, str], str]) -> str:
+        return f"list_transform(list_zip({p}, {s}), lambda z: {told('z[1]', 'z[2]')})"
+
+    def either(single: str, several: str) -> str:
+        """Return the first if both outputs are one number, else the second, which is looked at only then."""
+        return f"CASE WHEN p_number IS NOT NULL AND s_number IS NOT NULL THEN {single} ELSE {several} END"
+
+    near_one, near_all = near("p_number", "s_number"), f"({fit} AND list_bool_and({each(near)}))"
+    if side is not None:
+        flip = either(crossed("p_number", "s_number"), f"NOT {fit} OR list_bool_or({each(crossed)})")
+    elif terms.argmax:
+        largest = [f"list_position({x}, list_max({x}))" for x in (p, s)]
+        flip = either("false", f"NOT {fit} OR {largest[0]} <> {largest[1]}")
+    else:
+        flip = either(f"NOT ({near_one})", f"NOT {near_all}")
+    gaps = each(lambda a, b: f"{b} - {a}")
+    gap = f"CASE WHEN -list_min({gaps}) > list_max({gaps}) THEN list_min({gaps}) ELSE list_max({gaps}) END"
+    first = "coalesce({x}_number, {x}[1])"
+    before, after = (first.format(x=x) for x in ("p", "s"))
+    return Comparison(
+        same="(p_number IS NOT DISTINCT FROM s_number AND p IS NOT DISTINCT FROM s)",
+        close=either(near_one, near_all),
+        flip=flip,
+        difference=either("s_number - p_number", f"CASE WHEN {fit} THEN {gap} END"),
+        first=first,
+        fit=either("true", fit),
+        rise="false" if side is None else f"coalesce({before} < {side} AND {after} >= {side}, false)",
+        fall="false" if side is None else f"coalesce({before} >= {side} AND {after} < {side}, false)",
     )
 
 
@@ -166,7 +198,7 @@ def _numbers(at: Place | None, text: str) -> str:
     if at is None:
         rows = f"replace(trim({text}, {_BLANKS}), chr(10), ',')"
         return (
-            f"CASE WHEN try_cast({text} AS DOUBLE) IS NOT NULL THEN [try_cast({text} AS DOUBLE)] "
+            f"CASE WHEN try_cast({text} AS DOUBLE) IS NOT NULL THEN NULL "
             f"WHEN starts_with({rows}, '[') THEN try_cast(try(json_extract({text}, '$[*]')) AS DOUBLE[]) "
             f"ELSE try_cast(string_split({rows}, ',') AS DOUBLE[]) END"
         )
