@@ -1,7 +1,8 @@
 """Every supported operation that has pages: boto3's paginators see everything once, however small the pages are."""
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -30,6 +31,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {  # what the operation cannot do withou
     "DescribeScalableTargets": {"ServiceNamespace": "sagemaker"},
     "DescribeScalingActivities": {"ServiceNamespace": "sagemaker"},
     "DescribeScalingPolicies": {"ServiceNamespace": "sagemaker"},
+    "ListMetrics": {"Namespace": "N"},
     "ListModelPackages": {"ModelPackageGroupName": "n0"},
     "ListMultipartUploads": {"Bucket": "pages"},
     "ListObjects": {"Bucket": "pages"},
@@ -79,10 +81,7 @@ class Library:
             target = provocations.TARGET | {"ResourceId": f"endpoint/first/variant/v{number}"}
             scaling.register_scalable_target(MinCapacity=1, MaxCapacity=2, **target)
             scaling.put_scaling_policy(**provocations.tracking(), **target)
-        scaling.register_scalable_target(
-            MinCapacity=2, MaxCapacity=2, **provocations.TARGET | {"ResourceId": "endpoint/first/variant/v0"}
-        )
-        self._act(scaling)
+        self._act(sagemaker, scaling)
         s3.create_bucket(Bucket="pages")
         for number in SEVERAL:
             s3.put_object(Bucket="pages", Key=f"a/{number}", Body=b"")
@@ -103,19 +102,29 @@ class Library:
         )
 
     @staticmethod
-    def _act(scaling: Any) -> None:
+    def _wait(holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60
-        while True:
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def _act(self, sagemaker: Any, scaling: Any) -> None:
+        """Return when a variant was scaled out and in, and nothing changes any more."""
+
+        def at_rest(activities: int) -> bool:
             found = scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]
-            if found and all(each["StatusCode"] != "InProgress" for each in found):
-                break
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+            endpoints = sagemaker.list_endpoints()["Endpoints"]
+            experiments = sagemaker.list_inference_experiments()["InferenceExperiments"]
+            return (
+                [each["StatusCode"] for each in found] == ["Successful"] * activities
+                and {each["EndpointStatus"] for each in endpoints} == {"InService"}
+                and {each["Status"] for each in experiments} == {"Created"}
+            )
+
         target = provocations.TARGET | {"ResourceId": "endpoint/first/variant/v0"}
-        scaling.register_scalable_target(MinCapacity=1, MaxCapacity=1, **target)
-        while len(scaling.describe_scaling_activities(ServiceNamespace="sagemaker")["ScalingActivities"]) < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        for activities, count in ((1, 2), (2, 1)):
+            scaling.register_scalable_target(MinCapacity=count, MaxCapacity=count, **target)
+            self._wait(functools.partial(at_rest, activities))
 
     @staticmethod
     def _queries() -> list[dict[str, Any]]:

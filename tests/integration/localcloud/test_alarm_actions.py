@@ -41,7 +41,12 @@ def test_a_queue_that_subscribed_to_the_topic_receives_the_alarm(program: Any, w
     assert (alarm["OldStateValue"], alarm["NewStateReason"]) == ("INSUFFICIENT_DATA", "a test of ALARM")
     assert alarm["Trigger"]["ExtendedStatistic"] == "p99"
     assert {each["TopicArn"] for each in received} == {topic}
-    items = cloudwatch.describe_alarm_history(AlarmName="slow", HistoryItemType="Action")["AlarmHistoryItems"]
-    summaries = sorted(item["HistorySummary"] for item in items)
+
+    def noted() -> list[str]:
+        found = cloudwatch.describe_alarm_history(AlarmName="slow", HistoryItemType="Action")
+        return sorted(item["HistorySummary"] for item in found["AlarmHistoryItems"])
+
+    assert wait_until(lambda: len(noted()) == 3, 60)
+    summaries = noted()
     assert summaries[0].startswith(f"Failed to execute action {gone}. Received error: NotFound")
     assert summaries[1:] == [f"Successfully executed action {topic}"] * 2
