@@ -78,7 +78,10 @@ def register_package(
     content_type: str,
     metadata: Mapping[str, str],
 ) -> str:
-    """Register a package pending approval and return its ARN; the same `token` registers the same package once."""
+    """Register a package pending approval and return its ARN; the same `token` registers the same package once.
+
+    A version of a group cannot have tags of its own (CreateModelPackage), so what it is for stands in its metadata.
+    """
     with calling(f"Registering a model package in {group}"):
         answer = clients.sagemaker.create_model_package(
             ModelPackageGroupName=group,

@@ -10,6 +10,7 @@ from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.orchestration.asking import who_asked
 from include.orchestration.connection import ledger_place, performing
 from include.orchestration.form import overrides
 from include.orchestration.links import ROLLOUT_URL, RolloutLink, rollout_url
@@ -34,6 +35,13 @@ class StepOperator(BaseOperator):
     def connection(self, context: Any) -> str:
         """Return the AWS connection to use before the spec is in the ledger; afterwards the ledger knows."""
         return ""
+
+    def on_kill(self) -> None:
+        """Leave the step where it is, so that it undoes what it holds, such as a lease, and asks AWS for nothing more.
+
+        Airflow calls this when the process gets SIGTERM, seconds before it kills it for good.
+        """
+        raise SystemExit("the task was asked to end")
 
     def execute(self, context: Any) -> Any:
         """Run the step for the first time."""
@@ -99,7 +107,7 @@ class OpenOperator(StepOperator):
         request = Request(
             name=params["spec"],
             overrides=overrides(params),
-            asked_by=getattr(context["dag_run"], "triggering_user_name", None) or "a schedule",
+            asked_by=who_asked(context["dag_run"]),
         )
         result = open_rollout(rollout, request, wait)
         if isinstance(result, RolloutSpec):

@@ -13,6 +13,7 @@ import yaml
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import CronTriggerTimetable, get_current_context
 
+from include.orchestration.asking import ASKED_BY, asking
 from include.orchestration.connection import clients_of, ledger_place, owner_is_over_here, store_of
 from include.rollout.names import rollout_id
 
@@ -94,7 +95,8 @@ def find_candidate(spec: str) -> dict[str, Any] | None:
         log.info("[refresh %s] nothing to start: %s", spec, found.why)
         return None
     log.info("[refresh %s] %s; its rollout is run %s", spec, found.why, found.run_id)
-    return {"run_id": found.run_id, "conf": {"spec": spec, "overrides": dict(found.overrides)}}
+    conf = {"spec": spec, "overrides": dict(found.overrides), ASKED_BY: asking(run)}
+    return {"run_id": found.run_id, "conf": conf}
 
 
 def _schedule(text: str) -> str | None:

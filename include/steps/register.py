@@ -6,12 +6,14 @@ from typing import Any
 
 from include.aws import artifacts, registry
 from include.rollout.errors import RefusedError
-from include.rollout.names import moment
+from include.rollout.names import moment, timestamp
 from include.rollout.stage import candidate_container, candidate_model, changes_model
-from include.steps.rollout import Rollout
+from include.steps.rollout import EXPIRES, NEVER, Rollout
 
 _COPIED = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
 REGISTERED_BY = "penumbra-rollout"  # in a package's metadata: the rollout that made it from its own candidate
+
+PACKAGE_EXPIRES = EXPIRES.replace(":", "-")  # in a package's metadata: what the tag says of everything else
 
 
 def register(rollout: Rollout) -> dict[str, Any]:
@@ -43,14 +45,16 @@ def register(rollout: Rollout) -> dict[str, Any]:
         container = candidate_container(spec, baseline, artifact)
         group = spec.candidate.package_group or baseline.endpoint
         rollout.leases.check(lease)
-        registry.ensure_group(rollout.clients, group, {"penumbra:endpoint": baseline.endpoint})
+        registry.ensure_group(
+            rollout.clients, group, {"penumbra:endpoint": baseline.endpoint, EXPIRES: NEVER}
+        )
         package = registry.register_package(
             rollout.clients,
             group,
             container,
             token=rollout.id,
             content_type=spec.replay.content_type if spec.replay else "text/csv",
-            metadata={REGISTERED_BY: rollout.id},
+            metadata={REGISTERED_BY: rollout.id, PACKAGE_EXPIRES: timestamp(rollout.expires)},
         )
         registered = True
         say(f"registered model package {package}, pending approval")

@@ -19,7 +19,7 @@ from include.steps.creation import ending, is_to_go, is_unfinished, keep, remove
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
 from include.steps.generations import remove_former
-from include.steps.register import candidate_of
+from include.steps.register import PACKAGE_EXPIRES, candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
 from include.steps.rollout import EXPIRES, NEVER, Rollout, Wait
@@ -217,7 +217,11 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
             clients,
             candidate["package"],
             status=_package_status(rollout, end),
-            metadata={"penumbra-rollout": rollout.id, "penumbra-outcome": end.value},
+            metadata={
+                "penumbra-rollout": rollout.id,
+                "penumbra-outcome": end.value,
+                **({PACKAGE_EXPIRES: NEVER} if end is End.PROMOTED else {}),
+            },
         )
     rollout.write(Kind.CLEANUP, {"deleted": deleted})
     rollout.headline("settle")(

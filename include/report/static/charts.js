@@ -20,9 +20,16 @@ const penumbraCharts = (() => {
       }),
       mode: data.rows.length > 120 ? "lines" : "lines+markers",
       line: { color: colour(role), width: 2, dash },
-      marker: { color: colour(role), size: 6, symbol },
+      marker: { color: colour(role), size: data.rows.length === 1 ? 10 : 6, symbol },
       hovertemplate: `%{y:,.4~g}${suffix}`,
     }));
+  }
+
+  // A line through one point is nothing to see, as after an abort in the first period: a dash stands for it.
+  function stroke(count, name, line) {
+    return count === 1
+      ? { mode: "markers", marker: { color: colour(name), size: 22, symbol: "line-ew-open", line: { width: 2 } } }
+      : { mode: "lines", line: { color: colour(name), ...line } };
   }
 
   function limit(name, ys) {
@@ -30,8 +37,7 @@ const penumbraCharts = (() => {
       name,
       x: data.rows.map((row) => row.start),
       y: ys,
-      mode: "lines",
-      line: { color: colour("limit"), width: 1.5, dash: "dot" },
+      ...stroke(ys.length, "limit", { width: 1.5, dash: "dot" }),
       hovertemplate: "%{y:,.4~g}",
     };
   }
@@ -81,8 +87,7 @@ const penumbraCharts = (() => {
     const traces = gates.length < 2 ? [] : gates.map((gate) => ({
       ...curve(data.evidence.map((point) => point.by_gate[gate] ?? null)),
       name: gate,
-      mode: "lines",
-      line: { color: colour("muted"), width: 1 },
+      ...stroke(ends.length, "muted", { width: 1 }),
       opacity: 0.7,
     }));
     traces.push({
@@ -95,8 +100,7 @@ const penumbraCharts = (() => {
     traces.push({
       ...curve(data.evidence.map((point) => point.bar)),
       name: "ends the window",
-      mode: "lines",
-      line: { color: colour("limit"), width: 1.5, dash: "dot" },
+      ...stroke(ends.length, "limit", { width: 1.5, dash: "dot" }),
     });
     const first = data.evidence.find((point) => point.log_e !== null && point.bar !== null && point.log_e >= point.bar);
     if (first) {

@@ -16,6 +16,7 @@ import pytest
 from include.aws import endpoints
 from include.aws.clients import Clients, connect
 from include.ledger.reader import Reader
+from include.orchestration.operators import OpenOperator
 from include.rollout.errors import (
     CloudError,
     FenceError,
@@ -200,6 +201,29 @@ def test_what_a_dead_rollout_left_is_settled_by_the_next(
     assert dead.rollout.ledger.require("outcome")["end"] == "CRASHED"
     assert successor.rollout.baseline.config_name == f"{endpoint}-config"
     assert resources(clients, dead.rollout.id) == []
+
+
+def test_a_task_that_is_asked_to_end_gives_its_lease_back(
+    cloud_url: str, clients: Clients, endpoint: str, drive: Make
+) -> None:
+    """Airflow sends SIGTERM and calls on_kill, which ends the step where it is: here between the lease and the baseline."""
+    own, looked = session(), []
+
+    def terminate(**_: Any) -> None:
+        looked.append(run.rollout.leases.current(endpoint))
+        if looked[-1] is not None:
+            OpenOperator(task_id="open").on_kill()
+
+    own.events.register("before-call.sagemaker.DescribeEndpoint", terminate)
+    run = drive()
+    run.clients = connect(own, {"": cloud_url})
+    with pytest.raises(SystemExit):
+        run.open()
+    assert looked[-1].owner == run.rollout.id
+    run.clients = clients
+    assert run.rollout.leases.current(endpoint) is None
+    run.open()
+    assert run.rollout.baseline.config_name == f"{endpoint}-config"
 
 
 def test_opening_again_adopts_the_baseline(drive: Make) -> None:

@@ -29,6 +29,11 @@ def expiries(clients: Clients, run: Drive) -> dict[str, str]:
     return {name: endpoints.tags(clients, arn)["penumbra:expires"] for name, arn in found.items()}
 
 
+def metadata(clients: Clients, package: str) -> dict[str, str]:
+    found = clients.sagemaker.describe_model_package(ModelPackageName=package)
+    return dict(found["CustomerMetadataProperties"])
+
+
 def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
     clients: Clients, drive: Make
 ) -> None:
@@ -36,6 +41,10 @@ def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
     run.begin()
     made = expiries(clients, run)
     assert len(made) == 2
+    package = run.rollout.ledger.require("candidate")["package"]
+    made["package"] = metadata(clients, package)[
+        "penumbra-expires"
+    ]  # a version of a group has no tags of its own
     lease = run.rollout.lease()
     for said in made.values():
         assert abs((moment(said) - lease.expires).total_seconds()) < 60
@@ -43,6 +52,11 @@ def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
     run.watch()
     assert run.finish() is End.PROMOTED
     assert list(expiries(clients, run).values()) == ["never", "never"]
+    assert metadata(clients, package)["penumbra-expires"] == "never"
+    group = clients.sagemaker.describe_model_package_group(
+        ModelPackageGroupName=run.rollout.baseline.endpoint
+    )
+    assert endpoints.tags(clients, group["ModelPackageGroupArn"])["penumbra:expires"] == "never"
 
 
 def test_a_managed_test_expires_too(clients: Clients, drive: Make) -> None:

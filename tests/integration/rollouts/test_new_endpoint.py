@@ -61,7 +61,6 @@ def serves_shadows(run: Drive) -> tuple[Any, ...]:
     return state.shadow
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("strategy", ["self_service", "managed"])
 def test_a_candidate_that_is_not_wanted_leaves_the_new_endpoint_with_production_alone(
     clients: Clients, make: Callable[..., Drive], strategy: str
@@ -82,7 +81,6 @@ def endpoint_arn(clients: Clients, run: Drive) -> str:
     return str(clients.sagemaker.describe_endpoint(EndpointName=name_of(run))["EndpointArn"])
 
 
-@pytest.mark.timeout(240)
 def test_a_promoted_candidate_serves_on_an_endpoint_that_is_removed_unless_promoted(
     clients: Clients, make: Callable[..., Drive]
 ) -> None:
@@ -96,7 +94,6 @@ def test_a_promoted_candidate_serves_on_an_endpoint_that_is_removed_unless_promo
     assert resources(clients, run.rollout.id) == sorted([config, candidate, run.rollout.baseline.config_name])
 
 
-@pytest.mark.timeout(240)
 def test_an_endpoint_that_is_always_removed_goes_with_everything_that_was_made_for_it(
     clients: Clients, make: Callable[..., Drive]
 ) -> None:
@@ -110,7 +107,6 @@ def test_an_endpoint_that_is_always_removed_goes_with_everything_that_was_made_f
     assert "which it had created, was removed" in headline(record).sentence
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("event", "operation", "again"),
     [
@@ -155,7 +151,6 @@ def dying(url: str, event: str, operation: str) -> Clients:
     return connect(own, {"": url})
 
 
-@pytest.mark.timeout(120)
 def test_an_endpoint_that_cannot_start_is_told_and_removed(
     clients: Clients, make: Callable[..., Drive], faults: Callable[..., None]
 ) -> None:
@@ -168,7 +163,6 @@ def test_an_endpoint_that_cannot_start_is_told_and_removed(
     assert resources(clients, run.rollout.id) == []
 
 
-@pytest.mark.timeout(120)
 def test_an_endpoint_that_somebody_else_created_meanwhile_is_theirs(
     clients: Clients, make: Callable[..., Drive]
 ) -> None:

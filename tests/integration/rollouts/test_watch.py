@@ -107,7 +107,6 @@ def healthy(now: datetime, *, periods: int) -> Evidence:
     return Evidence(begin=begin, end=end, period=PERIOD, sampling=1.0, production=rows, shadow=rows)
 
 
-@pytest.mark.timeout(240)
 def test_a_candidate_that_stays_good_stays(clients: Clients, promoted: Promoted) -> None:
     run = promoted.run
     run.look_after()
@@ -122,7 +121,6 @@ def test_a_candidate_that_stays_good_stays(clients: Clients, promoted: Promoted)
     assert "cut short" not in run.rollout.ledger.require("outcome")["reason"]
 
 
-@pytest.mark.timeout(240)
 def test_a_candidate_that_turns_bad_is_taken_back(
     clients: Clients, promoted: Promoted, faults: Callable[..., None]
 ) -> None:
@@ -146,7 +144,6 @@ def test_a_candidate_that_turns_bad_is_taken_back(
     assert "the watch took the promotion back" in told
 
 
-@pytest.mark.timeout(240)
 def test_a_person_takes_back_what_is_still_watched_and_a_task_that_runs_again_promotes_nothing(
     clients: Clients, promoted: Promoted
 ) -> None:
@@ -163,7 +160,6 @@ def test_a_person_takes_back_what_is_still_watched_and_a_task_that_runs_again_pr
     assert run.rollout.ledger.require("outcome")["reason"] == "Ada took the promotion back: wrong prices"
 
 
-@pytest.mark.timeout(240)
 def test_a_watch_that_died_leaves_the_promotion_and_one_that_died_taking_back_is_restored(
     clients: Clients, promoted: Promoted
 ) -> None:
@@ -175,7 +171,6 @@ def test_a_watch_that_died_leaves_the_promotion_and_one_that_died_taking_back_is
     assert resources(clients, run.rollout.id) == []
 
 
-@pytest.mark.timeout(240)
 def test_a_run_that_ends_while_it_watches_keeps_the_candidate_and_says_so(
     clients: Clients, promoted: Promoted
 ) -> None:
@@ -186,7 +181,6 @@ def test_a_run_that_ends_while_it_watches_keeps_the_candidate_and_says_so(
     assert run.rollout.ledger.require("outcome")["reason"].endswith("; its watch was cut short")
 
 
-@pytest.mark.timeout(240)
 def test_a_foreign_change_ends_the_watch_and_stays(clients: Clients, promoted: Promoted) -> None:
     run, endpoint = promoted.run, promoted.endpoint
     config = endpoints.describe_config(clients, promoted.before)
