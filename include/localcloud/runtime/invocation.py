@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
@@ -15,7 +15,7 @@ from include.localcloud.runtime.refusal import too_large, validation
 LARGEST_BODY = 6_291_456  # bytes
 
 _PREFIX = "x-amzn-sagemaker-"
-_FORWARDED = ("content-type", "accept", f"{_PREFIX}custom-attributes", f"{_PREFIX}inference-id")
+_FORWARDED = frozenset({"content-type", "accept", f"{_PREFIX}custom-attributes", f"{_PREFIX}inference-id"})
 _UNSUPPORTED = {
     f"{_PREFIX}target-model": "a multi-model endpoint and does not support target model header",
     f"{_PREFIX}target-container-hostname": "a multi-container endpoint and does not support target container hostname header",
@@ -43,14 +43,19 @@ def _faults(member: str, value: str) -> tuple[str, ...]:
     return tuple(fault(value, _MEMBERS[member], path, text) for text in broken(value, _MEMBERS[member]))
 
 
+def _all_faults(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what all headers break, in the model's order."""
+    present = ((member, headers[name]) for name, member in _HEADERS.items() if name in headers)
+    return tuple(text for member, value in present for text in _faults(member, value))
+
+
 def check_name(endpoint: str) -> None:
     """Raise InvocationError for a name that no endpoint can have."""
     if faults := _faults("EndpointName", endpoint):
         raise validation(detected(faults))
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """A request as the runtime needs it."""
 
     content_type: str
@@ -69,27 +74,23 @@ def read(endpoint: str, request: Request) -> Invocation:
     headers, body = request.headers, request.body
     if len(body) > LARGEST_BODY:
         raise too_large(LARGEST_BODY)
-    head = [f"POST /invocations HTTP/1.1\r\nhost: instance\r\ncontent-length: {len(body)}\r\n"]
-    for name in _FORWARDED:
-        value = headers.get(name)
-        if value is not None:
-            head.append(f"{name}: {value}\r\n")
-    faults = [
-        text
-        for name, member in _HEADERS.items()
-        if name in headers
-        for text in _faults(member, headers[name])
-    ]
-    if faults:
-        raise validation(detected(faults))
-    inference_id = headers.get(f"{_PREFIX}inference-id", "")
-    for name, lack in _UNSUPPORTED.items():
-        if name in headers:
-            raise validation(f"Endpoint {endpoint} is not {lack}.")
+    head = f"POST /invocations HTTP/1.1\r\nhost: instance\r\ncontent-length: {len(body)}\r\n"
+    refused = ""
+    for name, value in headers.items():  # few, where the model knows many
+        if name not in _HEADERS:
+            continue
+        if _faults(_HEADERS[name], value):
+            raise validation(detected(_all_faults(headers)))
+        if name in _FORWARDED:
+            head += f"{name}: {value}\r\n"
+        elif name in _UNSUPPORTED:
+            refused = refused or name
+    if refused:
+        raise validation(f"Endpoint {endpoint} is not {_UNSUPPORTED[refused]}.")
     return Invocation(
         content_type=headers.get("content-type", ""),
-        inference_id=inference_id,
+        inference_id=headers.get(f"{_PREFIX}inference-id", ""),
         target_variant=headers.get(f"{_PREFIX}target-variant", ""),
         body=body,
-        payload="".join(head).encode("latin-1", errors="replace") + b"\r\n" + body,
+        payload=head.encode("latin-1", errors="replace") + b"\r\n" + body,
     )
