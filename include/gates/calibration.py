@@ -10,7 +10,7 @@ import numpy as np
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
 from include.rollout.evidence import Evidence
 from include.rollout.gate import AgreementGate, GatePolicy
-from include.stats.calibration import Calibration, calibrate, spread_between
+from include.stats.calibration import Calibration, Noise, calibrate, lasting_jitter, spread_between
 from include.stats.sequence import quantile_variance
 
 # Jitter slows every request, so the percentile that is best known shows it; a p99's own noise would hide it.
@@ -27,7 +27,21 @@ def calibration_of(
     Its production and shadow must have been equal: whatever they differ by is called noise. `flips` of `pairs`
     paired answers differed.
     """
-    table = Table.of(evidence)
+    return _calibration(Table.of(evidence), rollout_id=rollout_id, flips=flips, pairs=pairs)
+
+
+def lasting_jitter_of(table: Table, noise: Noise) -> float:
+    """Return what jitter adds to the variance of a mean log ratio, times its periods: as known, or more if seen.
+
+    The window's own periods show how long its jitter lasts, whatever constant factor the variants differ by; blocks
+    that it outlasts agree by chance. An instance's jitter slows every request, so one percentile shows it for all.
+    """
+    known = 2 * noise.jitter_sd**2 * noise.memory
+    own = _calibration(table, rollout_id="")
+    return known if own is None else max(known, lasting_jitter(own))
+
+
+def _calibration(table: Table, *, rollout_id: str, flips: int = 0, pairs: int = 0) -> Calibration | None:
     noise = {quantile: sampling_variances(quantile, table) for quantile in BUSY}
     best = min(BUSY, key=lambda quantile: _median(noise[quantile], log_ratios(quantile, table)))
     return calibrate(log_ratios(best, table), noise[best], rollout_id=rollout_id, flips=flips, pairs=pairs)

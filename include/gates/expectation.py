@@ -41,7 +41,7 @@ from include.stats.calibration import Noise
 EVERY_GATE = "*"  # names the guards that must hold for any gate to pass
 _GATES: TypeAdapter[Gate] = TypeAdapter(Gate)
 _METRIC = "penumbra.finding"
-_ARGUMENTS = ("gate", "window", "reading", "contradiction", "log_e", "noise", "answer")
+_ARGUMENTS = ("gate", "window", "reading", "fraction", "contradiction", "log_e", "noise", "answer")
 
 
 class GateFinding(TableMetricProvider):  # type: ignore[misc]  # Great Expectations ships no usable types
@@ -67,6 +67,7 @@ class GateFinding(TableMetricProvider):  # type: ignore[misc]  # Great Expectati
         answer = json.loads(metric_value_kwargs["answer"])
         reading = Reading(
             number=metric_value_kwargs["reading"],
+            fraction=metric_value_kwargs["fraction"],
             contradictions={gate.name: Contradiction(**contradiction)} if contradiction else {},
             log_es={} if log_e is None else {gate.name: log_e},
             answers={gate.name: Answer(**answer)} if answer else {},
@@ -81,6 +82,7 @@ class ExpectGateToHold(BatchExpectation):  # type: ignore[misc]  # see above
     gate: str  # the gate of the spec, as JSON
     window: str  # what the frame's columns do not hold, as JSON
     reading: int  # 1 or 2; 0 when the window was cut short
+    fraction: float  # of the longest window, when the gates are first read
     contradiction: str = "null"  # the running evidence against the gate's limit, as JSON
     log_e: str = "null"  # that evidence after the last period, as JSON
     noise: str  # what equal variants differ by, as JSON
@@ -103,6 +105,7 @@ def validate(
     gates: Sequence[Gate],
     *,
     reading: int,
+    fraction: float,
     contradictions: Mapping[str, Contradiction],
     log_es: Mapping[str, float],
     noise: Noise,
@@ -136,6 +139,7 @@ def validate(
                 gate=canonical(gate.model_dump(mode="json")),
                 window=canonical({**window, "pairs": _shown(gate, window["pairs"])}),
                 reading=reading,
+                fraction=fraction,
                 contradiction=canonical(_contradiction(found)),
                 log_e=canonical(log_es.get(gate.name)),
                 noise=canonical(asdict(noise)),

@@ -35,16 +35,17 @@ def judge(
     policy: GatePolicy,
     *,
     reading: int,
+    fraction: float = 0.5,
     aborting: bool = False,
     noise: Noise = PRIOR,
 ) -> Judgement:
     """Return every gate's finding and the verdict they fold into; the same evidence has the same findings.
 
-    `reading` is 1 at the window's end and 2 after its extension: fixed-sample gates are read at half their
-    alpha each time. With `aborting` the window was cut short by a look: fixed-sample gates are not read, so
-    nothing new passes and only what the running evidence contradicts can fail. `noise` is what equal variants on
-    this endpoint differ by, the stated prior until it was calibrated. A gate that raises, returns
-    nothing or is contradicted by its own stock expectations is INCONCLUSIVE, never PASS or FAIL.
+    `reading` is 1 at the window's end and 2 after its extension, `fraction` the window's share of the extended one:
+    fixed-sample gates spread their alpha over both readings by it. With `aborting` the window was cut short by a
+    look: fixed-sample gates are not read, so nothing new passes and only what the running evidence contradicts can
+    fail. `noise` is what equal variants on this endpoint differ by, the stated prior until it was calibrated. A gate
+    that raises, returns nothing or is contradicted by its own stock expectations is INCONCLUSIVE, never PASS or FAIL.
 
     Raises ValueError if `reading` is neither 1 nor 2.
     """
@@ -59,6 +60,7 @@ def judge(
         table,
         policy.rules,
         reading=number,
+        fraction=fraction,
         contradictions=found.contradictions,
         log_es=found.log_es,
         noise=noise,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from include.gates.calibration import log_ratios, sampling_variances, share_of
-from include.gates.reading import MOST_READINGS, Reading
+from include.gates.calibration import lasting_jitter_of, log_ratios, sampling_variances, share_of
+from include.gates.reading import Reading
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
 from include.gates.wording import between, count, milliseconds, percent, times
 from include.rollout.gate import Finding, Gate, LatencyGate, LatencyThresholdGate, Outcome
@@ -96,7 +96,7 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
             alpha=reading.alpha(gate),
             block=block,
             offset_sd=noise.offset_sd,
-            least_variance=2 * noise.jitter_sd**2 * noise.memory / float(used.sum()),
+            least_variance=lasting_jitter_of(table, noise) / float(used.sum()),
         )
         facts["details"]["interval"] = AT_THE_END
         facts["details"]["largest_passing"] = largest_passing_ratio(
@@ -155,7 +155,7 @@ def abreast(
         used = np.isfinite(log_ratios(gate.quantile, table))
         if not used.any():
             continue
-        limits = _running(gate, table, noise, alpha=gate.alpha / MOST_READINGS)
+        limits = _running(gate, table, noise, alpha=gate.alpha)
         means = {
             v: float(np.exp(np.log(table.column(v, f"latency_{gate.quantile}")[used]).mean()))
             for v in VARIANTS
@@ -242,7 +242,7 @@ def _running(gate: LatencyGate, table: Table, noise: Noise, *, alpha: float) -> 
     """
     ratios = log_ratios(gate.quantile, table)
     used = np.isfinite(ratios)
-    variance = 2 * noise.jitter_sd**2 * noise.memory + sampling_variances(gate.quantile, table)[used]
+    variance = lasting_jitter_of(table, noise) + sampling_variances(gate.quantile, table)[used]
     return running_limits(ratios[used], variance, alpha=alpha, offset_sd=noise.offset_sd)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from include.gates import wording
 from include.rollout.gate import Finding, Gate, Outcome
+from include.stats.spending import reading_alphas
 
 MOST_READINGS = 2  # at the window's end and once more after its extension
 
@@ -44,10 +45,12 @@ class Answer:
 class Reading:
     """The first or second reading of the fixed-sample gates, or none (0) when the window is cut short.
 
-    Each of the two readings spends half of a gate's alpha, so that both together keep it (Bonferroni).
+    Both readings together keep a gate's alpha; `fraction` says how it is spread over them. What is told of a window
+    that was cut short is not read by an alpha, so its intervals have the whole of it.
     """
 
     number: int
+    fraction: float = 0.5  # of the longest window when gates are first read; the default is the window's
     contradictions: Mapping[str, Contradiction] = field(default_factory=dict)
     log_es: Mapping[str, float] = field(default_factory=dict)  # gate -> log e after the last period
     answers: Mapping[str, Answer] = field(default_factory=dict)  # gate -> what its expectation answered
@@ -55,7 +58,7 @@ class Reading:
     def __post_init__(self) -> None:
         if self.number not in (0, 1, MOST_READINGS):
             raise ValueError(
-                f"reading {self.number} was asked for; gates are read once or twice, at half alpha"
+                f"reading {self.number} was asked for; gates are read once or twice, and 0 says that they are not"
             )
 
     @property
@@ -65,7 +68,7 @@ class Reading:
 
     def alpha(self, gate: Gate) -> float:
         """Return the error this one reading may make."""
-        return gate.alpha / MOST_READINGS
+        return gate.alpha if not self.number else reading_alphas(gate.alpha, self.fraction)[self.number - 1]
 
     def finding(self, gate: Gate, outcome: Outcome, reason: str, **facts: Any) -> Finding:
         """Return a finding of `gate` with its running evidence, if it has any."""

@@ -23,7 +23,12 @@ class Rule(Section):
     severity: Severity = Field(
         default=Severity.CRITICAL, description="critical decides; warning and info are shown"
     )
-    alpha: float = Field(default=0.05, gt=0, le=0.2, description="one-sided error of the final reading")
+    alpha: float = Field(
+        default=0.05,
+        gt=0,
+        le=0.2,
+        description="one-sided error of a pass at the limit, over both readings together",
+    )
 
     @property
     def name(self) -> str:

@@ -109,6 +109,11 @@ class WindowSection(Section):
         default=900, ge=10, le=86400, description="how long to wait for traffic on both variants"
     )
 
+    @property
+    def first_reading(self) -> float:
+        """Return the share of the longest window that is over when the gates are first read; 1: they are read once."""
+        return self.length / self.maximum
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = []

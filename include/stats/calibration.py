@@ -183,17 +183,10 @@ def pooled(calibrations: Sequence[Calibration], *, prior: Noise = PRIOR) -> Nois
     """
     if not calibrations:
         return prior
-    tau, rho, unshared = (a[None, :] for a in map(np.ravel, np.meshgrid(JITTERS, MEMORIES, UNSHARED)))
-    log_p = -0.5 * (np.log(tau[0] / prior.jitter_sd) / PRIOR_FACTOR) ** 2
-    for c in calibrations:
-        angle, powers, ordinates = (np.array(a)[:, None] for a in (c.frequencies, c.powers, c.ordinates))
-        density = 2 * tau**2 * (1 - rho**2) / (1 - 2 * rho * np.cos(angle) + rho**2) + unshared * c.sampling
-        log_p = log_p - (ordinates * (np.log(density) + powers / density)).sum(axis=0)
-    weight = np.exp(log_p - log_p.max())
-    weight /= weight.sum()
-    variance = float(weight @ tau[0] ** 2)
-    memory = float(weight @ (tau[0] ** 2 * (1 + rho[0]) / (1 - rho[0]))) / variance
-    left = float(weight @ unshared[0])
+    weight = _believed(calibrations, prior)
+    variance = float(weight @ _TAU**2)
+    memory = float(weight @ (_TAU**2 * (1 + _RHO) / (1 - _RHO))) / variance
+    left = float(weight @ _UNSHARED)
     chance = np.array([(2 * variance * memory + left * c.sampling) / c.periods for c in calibrations])
     means = np.array([c.mean for c in calibrations])
     spread = OFFSETS[:, None] ** 2 + chance
@@ -212,6 +205,30 @@ def pooled(calibrations: Sequence[Calibration], *, prior: Noise = PRIOR) -> Nois
             f"and {100 * prior.offset_sd:.3g} % lasting offset while these are few"
         ),
     )
+
+
+def lasting_jitter(calibration: Calibration, *, prior: Noise = PRIOR) -> float:
+    """Return what both variants' jitter adds to the variance of a mean over many periods, times their number.
+
+    2 tau^2 (1 + rho) / (1 - rho), the geometric mean under the posterior of `pooled`. A lasting difference does not
+    enter a spectrum without its mean, so that a window of unequal variants teaches its own jitter as well.
+    """
+    return float(np.exp(_believed([calibration], prior) @ np.log(2 * _TAU**2 * (1 + _RHO) / (1 - _RHO))))
+
+
+_TAU, _RHO, _UNSHARED = map(np.ravel, np.meshgrid(JITTERS, MEMORIES, UNSHARED))
+
+
+def _believed(calibrations: Sequence[Calibration], prior: Noise) -> NDArray[np.float64]:
+    """Return the posterior weight of each combination of jitter, memory and unshared noise, together 1."""
+    log_p = -0.5 * (np.log(_TAU / prior.jitter_sd) / PRIOR_FACTOR) ** 2
+    for c in calibrations:
+        angle, powers, ordinates = (np.array(a)[:, None] for a in (c.frequencies, c.powers, c.ordinates))
+        jitter = 2 * _TAU**2 * (1 - _RHO**2) / (1 - 2 * _RHO * np.cos(angle) + _RHO**2)
+        density = jitter + _UNSHARED * c.sampling
+        log_p = log_p - (ordinates * (np.log(density) + powers / density)).sum(axis=0)
+    weight = np.exp(log_p - log_p.max())
+    return np.asarray(weight / weight.sum(), dtype=np.float64)
 
 
 def log_hazard(*, share: float, spread: float) -> float:

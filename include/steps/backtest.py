@@ -70,6 +70,7 @@ def rejudge(record: Record, policy: GatePolicy | None = None) -> Rejudged | None
         read,
         informed(policy or spec.gates, noise["calibrations"] if noise else ()),
         reading=int(number),
+        fraction=spec.window.first_reading,
         aborting=cut_short,
         noise=PRIOR if noise is None else Noise(**noise["noise"]),
     )

@@ -54,6 +54,7 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
             evidence,
             policy_of(rollout),
             reading=reading,
+            fraction=rollout.spec.window.first_reading,
             aborting=closed.is_early,
             noise=noise_of(rollout),
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate,
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
 from include.rollout.rule import Severity
-from include.rollout.spec import Mode, RolloutSpec
+from include.rollout.spec import Mode, RolloutSpec, WindowSection
 from include.rollout.stage import Stage, changes_model, differences, endpoint_config, shadow_variant
 from include.rollout.window import floor_to
 from include.stats.calibration import LEAST_PERIODS, PRIOR, Noise
@@ -29,12 +30,12 @@ from include.stats.planning import (
     latency_periods,
     periods_to_pass,
 )
+from include.stats.spending import reading_alphas
 from include.steps import budget
 from include.steps.observe import utilization
 from include.steps.prospect import prospect
 
 _POWER = 0.8
-_READINGS = 2  # fixed-sample gates are read at most twice, at alpha/2 each
 _HISTORY = timedelta(hours=1)
 _REQUEST_SD = 0.5  # of the log latency of requests, before any was measured
 # A margin finer than so many sds of the lasting offset would be answered by which instances the variants got.
@@ -192,6 +193,7 @@ def _error_gate(
         relative, absolute = gate.relative, gate.absolute
     else:
         relative, absolute = 0.0, max(gate.limit - error_rate, 1e-6)
+    first = reading_alphas(gate.alpha, spec.window.first_reading)[0]
     design = ErrorDesign(
         requests=requests,
         sampling=spec.sampling,
@@ -199,12 +201,13 @@ def _error_gate(
         production_rate=error_rate,
         relative=relative,
         absolute=absolute,
-        alpha=gate.alpha / _READINGS,
+        alpha=first,
         abort_alpha=spec.gates.abort_alpha,
         processes=max(1, aborting),
     )
-    count = periods_to_pass(design, power=_POWER)
-    needed = None if count is None else count * period
+    needed = _needed(
+        lambda alpha: periods_to_pass(replace(design, alpha=alpha), power=_POWER), gate.alpha, spec.window
+    )
     found = detectable_rate(design, power=_POWER)
     sentence = (
         "no window is long enough" if needed is None else f"an equal candidate passes after about {needed} s"
@@ -220,20 +223,23 @@ def _latency_gate(
 ) -> GatePlan:
     per_block = max(1, gate.block // period)
     sd = _block_sd(float(gate.quantile[1:]) / 100, requests, spec.sampling, per_block, noise)
-    count = latency_periods(
-        sd=sd,
-        margin=gate.margin,
-        alpha=gate.alpha / _READINGS,
-        power=_POWER,
-        offset_sd=noise.offset_sd,
-        block=per_block,
+    needed = _needed(
+        lambda alpha: latency_periods(
+            sd=sd,
+            margin=gate.margin,
+            alpha=alpha,
+            power=_POWER,
+            offset_sd=noise.offset_sd,
+            block=per_block,
+        ),
+        gate.alpha,
+        spec.window,
     )
-    needed = None if count is None else count * period
     periods = spec.window.length // period
     ratio = largest_passing_ratio(
         sd=sd,
         margin=gate.margin,
-        alpha=gate.alpha / _READINGS,
+        alpha=reading_alphas(gate.alpha, spec.window.first_reading)[0],
         periods=periods,
         power=_POWER,
         offset_sd=noise.offset_sd,
@@ -246,6 +252,20 @@ def _latency_gate(
     if ratio is not None and ratio >= 1:
         sentence += f", and {ratio:.3f} times still passes in the window"
     return GatePlan(gate=gate.name, needed=needed, sentence=f"{sentence} ({_origin(noise)})")
+
+
+def _needed(periods: Callable[[float], int | None], alpha: float, window: WindowSection) -> int | None:
+    """Return the seconds after which an equal candidate passes, by the error of the reading that falls to it.
+
+    `periods` says how many periods it takes at an error. What does not pass at the window's end is read again at
+    the end of its extension, by the other error.
+    """
+    first, second = reading_alphas(alpha, window.first_reading)
+    early = periods(first)
+    if early is not None and early * window.period <= window.length:
+        return early * window.period
+    late = periods(second)
+    return None if late is None else max(late * window.period, window.length)
 
 
 def _block_sd(share: float, requests: float, sampling: float, per_block: int, noise: Noise) -> float:

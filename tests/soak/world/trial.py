@@ -1,6 +1,7 @@
 """Rollouts of a simulated endpoint, decided by the real gates as the product decides them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 import numpy as np
@@ -52,10 +53,12 @@ def decide(evidence: Evidence, policy: GatePolicy, *, length: int, noise: Noise 
     end of each window is all the looks before it.
     """
     table = Table.of(until(evidence, length))
-    verdict, aborted = _read(table, policy, 1, noise)
+    fraction = length / len(evidence.expected)
+    verdict, aborted = _read(table, policy, Reading(number=1, fraction=fraction), noise)
     final = verdict
-    if verdict is Verdict.INCONCLUSIVE and length < len(evidence.expected):
-        final, aborted = _read(Table.of(evidence), policy, 2, noise)
+    if verdict is Verdict.INCONCLUSIVE and fraction < 1:
+        second = Reading(number=2, fraction=fraction)
+        final, aborted = _read(Table.of(evidence), policy, second, noise)
     return Trial(first=verdict, final=final, aborted_after=aborted)
 
 
@@ -91,6 +94,13 @@ def share(
     )
 
 
+def pooled_shares(parts: Sequence[Share]) -> Share:
+    """Return the shares of equally many rollouts each together; the median is the parts' median."""
+    means = {f.name: float(np.mean([getattr(part, f.name) for part in parts])) for f in fields(Share)}
+    median = float(np.median([part.median for part in parts]))
+    return Share(**{**means, "runs": sum(part.runs for part in parts), "median": median})
+
+
 def learned(world: World, *, seed: int, runs: int) -> Noise:
     """Return what so many A/A rollouts on that endpoint teach."""
     equal = replace(world, ratio=1.0, tail=1.0, shadow_error_rate=None)
@@ -111,12 +121,12 @@ def until(evidence: Evidence, periods: int) -> Evidence:
     return replace(evidence, end=end, **kept)
 
 
-def _read(table: Table, policy: GatePolicy, number: int, noise: Noise) -> tuple[Verdict, int | None]:
+def _read(table: Table, policy: GatePolicy, reading: Reading, noise: Noise) -> tuple[Verdict, int | None]:
     found: Look = look_at(table, policy, readings=False, noise=noise)
     if found.aborts:
         return Verdict.ROLL_BACK, found.crossed_after
     found = look_at(table, policy, readings=True, noise=noise)
-    reading = Reading(number=number, contradictions=found.contradictions, log_es=found.log_es)
+    reading = replace(reading, contradictions=found.contradictions, log_es=found.log_es)
     return fold([assess(rule, table, reading, noise) for rule in policy.rules]), None
 
 

@@ -13,12 +13,14 @@ FIRST = Reading(number=1)
 GATE = ErrorRateGate(absolute=0.005)
 
 
-def test_no_errors_at_all_pass_and_the_limit_is_the_score_limit_at_half_alpha(measured):
+def test_no_errors_at_all_pass_and_the_limit_is_the_score_limit_at_the_readings_alpha(measured):
     finding = error_rate(GATE, Table.of(measured([600] * 8, [300] * 8)), FIRST)
     assert finding.outcome is Outcome.PASS
     assert finding.effect == 0
     assert finding.high == pytest.approx(
-        difference_upper(Counts(errors=0, requests=2400), Counts(errors=0, requests=4800), alpha=0.025)
+        difference_upper(
+            Counts(errors=0, requests=2400), Counts(errors=0, requests=4800), alpha=FIRST.alpha(GATE)
+        )
     )
     assert finding.limit == 0.005
     assert finding.high < finding.limit

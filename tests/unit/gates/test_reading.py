@@ -4,11 +4,24 @@ import pytest
 
 from include.gates.reading import Contradiction, Reading
 from include.rollout.gate import ErrorRateGate
+from include.stats.spending import reading_alphas
+
+GATE = ErrorRateGate(alpha=0.05)
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_each_of_two_readings_spends_half_of_alpha(number):
-    assert Reading(number=number).alpha(ErrorRateGate(alpha=0.05)) == 0.025
+@pytest.mark.parametrize("fraction", [0.25, 0.5, 0.9])
+def test_the_two_readings_share_alpha_by_how_much_of_the_window_is_over(fraction):
+    first, second = (Reading(number=number, fraction=fraction).alpha(GATE) for number in (1, 2))
+    assert (first, second) == reading_alphas(0.05, fraction)
+    assert first + second > 0.05  # the readings see the same periods, so they need not share it by halves
+
+
+def test_a_window_that_cannot_be_extended_is_read_at_the_whole_of_alpha():
+    assert Reading(number=1, fraction=1.0).alpha(GATE) == 0.05
+
+
+def test_limits_that_hold_at_any_look_have_the_whole_of_alpha():
+    assert Reading(number=0).alpha(GATE) == 0.05
 
 
 @pytest.mark.parametrize("number", [-1, 3])

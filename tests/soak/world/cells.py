@@ -1,0 +1,132 @@
+"""The table of worlds and candidates, with the goals that verdicts on them are held to.
+
+A window lasts an hour and may be extended by another. Equal variants are rolled back in at most one of a hundred,
+everywhere: that binds over the rest. What is promoted at the margin itself comes next, power last.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.soak.world.endpoint import World
+from tests.soak.world.trial import Share, share
+
+LENGTH = 60
+RUNS = 200  # of one part
+TWO_HOURS = World(periods=2 * LENGTH)
+# The cold start of the first minutes is another slowdown; what is found without it is the plain one.
+WARM = replace(TWO_HOURS, cold=0.0)
+HARSH = {"jitter_sd": 0.10, "jitter_memory": 0.8}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What a share of the rollouts, or the median period of an abort, is to be: at least, or at most."""
+
+    least: float = 0.0
+    most: float = float("inf")
+    # Where the goals before it leave less: what is reached nevertheless, and tested.
+    reached: float | None = None
+
+    def holds(self, value: float, runs: int) -> bool:
+        """Say whether a share of so many rollouts agrees with the goal; two standard errors are allowed for chance."""
+        low = self.least if self.reached is None else self.reached
+        slack = [
+            2 * (min(max(p, 0.0), 1.0) * (1 - min(max(p, 0.0), 1.0)) / runs) ** 0.5 for p in (low, self.most)
+        ]
+        return low - slack[0] <= value <= self.most + slack[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A world with a candidate in it, as many parts of `RUNS` rollouts as it takes, and the goals."""
+
+    name: str
+    world: World
+    seed: int
+    goals: Mapping[str, Goal] = field(default_factory=dict)  # a field of Share -> its goal
+    parts: int = 1
+    calibrations: int = 0
+
+    def part(self, number: int) -> Share:
+        """Return what becomes of one part's rollouts; it depends on the cell's seed and the number alone."""
+        return share(
+            self.world,
+            seed=self.seed + number,
+            runs=RUNS,
+            length=LENGTH,
+            calibrations=self.calibrations,
+        )
+
+
+def _equal(
+    name: str, *, parts: int = 1, calibrations: int = 0, promoted: Goal | None = None, **change: Any
+) -> Cell:
+    goals = {"rolled_back": Goal(most=0.01)}
+    if promoted:
+        goals["finally_promoted"] = promoted
+    return Cell(
+        name=f"equal, {name}",
+        world=replace(TWO_HOURS, **change),
+        seed=3100,
+        goals=goals,
+        parts=parts,
+        calibrations=calibrations,
+    )
+
+
+def _bad(name: str, *, found_by: float, found: float = 1.0, **change: Any) -> Cell:
+    goals = {
+        "finally_promoted": Goal(most=0.0),
+        "rolled_back": Goal(least=found),
+        "median": Goal(most=found_by),
+    }
+    return Cell(name=name, world=replace(WARM, **change), seed=3400, goals=goals)
+
+
+def _at_the_margin(name: str, *, parts: int, calibrations: int = 0, **change: Any) -> Cell:
+    return Cell(
+        name=f"at the margin, {name}",
+        world=replace(WARM, ratio=1.10, **change),
+        seed=3300,
+        goals={"finally_promoted": Goal(most=0.05)},
+        parts=parts,
+        calibrations=calibrations,
+    )
+
+
+CELLS = (
+    _equal("20 a second", parts=2, promoted=Goal(least=0.95)),
+    _equal("5 a second", rate=5.0),
+    _equal("50 a second", rate=50.0, promoted=Goal(least=0.95)),
+    _equal("calibrated", calibrations=3),
+    _equal("missing periods", missing=0.015),
+    _equal("half sampled", sampling=0.5),
+    _equal("a tenth sampled", sampling=0.1),
+    _equal("two instances and one shadow", instances=2),
+    _equal("a steep day", diurnal=0.6, day=4 * 3600.0),
+    _equal("harsh, calibrated once", calibrations=1, **HARSH),
+    _equal("harsh, calibrated", calibrations=3, **HARSH),
+    Cell(
+        name="harmless, +4 %",
+        world=replace(TWO_HOURS, ratio=1.04),
+        seed=3200,
+        goals={"rolled_back": Goal(most=0.02), "finally_promoted": Goal(least=0.75, reached=0.70)},
+        parts=3,
+    ),
+    _at_the_margin("20 a second", parts=4),
+    _at_the_margin("calibrated", parts=2, calibrations=3),
+    _at_the_margin("harsh, calibrated", parts=1, calibrations=3, **HARSH),
+    _bad("+25 %", found_by=2, ratio=1.25),
+    _bad("tail +25 %", found_by=14, found=0.93, tail=1.25),
+    _bad("tail +50 %", found_by=5, tail=1.5),
+    _bad("errors x5", found_by=8, shadow_error_rate=0.005),
+    _bad("+25 %, half sampled", found_by=4, ratio=1.25, sampling=0.5),
+    _bad("+40 %, a tenth sampled", found_by=6, ratio=1.4, sampling=0.1),
+    Cell(
+        name="errors x2",
+        world=replace(TWO_HOURS, shadow_error_rate=0.002),
+        seed=3500,
+        goals={"finally_promoted": Goal(most=0.01)},
+    ),
+)
