@@ -176,7 +176,7 @@ def ours(url: str, ca: str, seconds: float, rate: float | None = None, **_: Any)
     from include.replay.pacer import Poisson, Saturating
     from include.replay.request import Request
     from include.replay.target import Credentials, Target
-    from include.rollout.names import inference_id
+    from include.rollout.names import inference_ids
 
     target = Target(
         endpoint="churn",
@@ -193,7 +193,7 @@ def ours(url: str, ca: str, seconds: float, rate: float | None = None, **_: Any)
         duration=seconds,
         limit=None,
         late_after=1.0,
-        inference_id=lambda index: inference_id("benchmark234", 0, index),
+        inference_id=inference_ids("benchmark234", 0),
         in_flight=32 if rate is None else 256,
         warm_up=0.5,
     )

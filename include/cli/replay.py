@@ -29,7 +29,7 @@ from include.replay.progress import summary
 from include.replay.records import Records
 from include.replay.source import Report
 from include.rollout.errors import LedgerError, RolloutError, SpecError
-from include.rollout.names import inference_id, inference_id_prefix, rollout_id
+from include.rollout.names import inference_id_prefix, inference_ids, rollout_id
 from include.rollout.replay import ReplaySection
 from include.rollout.spec import parse
 from include.steps.replay import target
@@ -144,7 +144,7 @@ def run(chosen: argparse.Namespace) -> int:
                 limit=section.count,
                 late_after=_LATE_AFTER,
                 in_flight=section.in_flight,
-                inference_id=lambda index: inference_id(known, 0, index),
+                inference_id=inference_ids(known, 0),
                 stopped=stopped.is_set,
                 progress=gauge,
                 progress_every=gauge.every,

@@ -86,7 +86,11 @@ class Connection:
             return
         if answers > 1 or not self._keep_alive or self.index == IDLE:
             self.close()  # after an answer that nobody asked for, no later one can be trusted
-        if self.index != IDLE:
+        if self.index == IDLE:
+            return
+        if 200 <= self._status < 300 and not self._kept:
+            self._owner.ended(self, self._status, None)  # nearly always; a call less
+        else:
             self._answered(read)
 
     def on_message_complete(self) -> None:

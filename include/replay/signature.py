@@ -50,11 +50,11 @@ class _Form:
     """
 
     canonical: HASH
-    canonical_after: bytes  # between the inference id and the payload's hash
+    canonical_after: str  # between the inference id and the payload's hash
     inner: HASH  # HMAC's two passes (RFC 2104), the inner one up to the canonical request's hash
     outer: HASH
-    wire_before: bytes
-    wire_after: bytes  # between the inference id and the signature
+    wire_before: str
+    wire_after: str  # between the inference id and the signature
 
 
 class Signature:
@@ -88,17 +88,16 @@ class Signature:
         form = self._forms.get(content_type)
         if form is None:
             form = self._forms[content_type] = self._lay_out(content_type)
-        name = inference_id.encode()
         if self._credentials is None:
-            return b"".join((form.wire_before, name, b"\r\nContent-Length: %d\r\n\r\n" % len(body), body))
+            return f"{form.wire_before}{inference_id}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         canonical = form.canonical.copy()
-        canonical.update(name + form.canonical_after + sha256(body).hexdigest().encode())
+        canonical.update(f"{inference_id}{form.canonical_after}{sha256(body).hexdigest()}".encode())
         inner = form.inner.copy()
         inner.update(canonical.hexdigest().encode())
         outer = form.outer.copy()
         outer.update(inner.digest())
-        tail = b"%b\r\nContent-Length: %d\r\n\r\n" % (outer.hexdigest().encode(), len(body))
-        return b"".join((form.wire_before, name, form.wire_after, tail, body))
+        head = f"{form.wire_before}{inference_id}{form.wire_after}{outer.hexdigest()}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
 
     def _lay_out(self, content_type: str | None) -> _Form:
         target, credentials = self._target, self._credentials
@@ -110,11 +109,11 @@ class Signature:
         if credentials is None:
             return _Form(
                 canonical=sha256(),
-                canonical_after=b"",
+                canonical_after="",
                 inner=sha256(),
                 outer=sha256(),
                 wire_before=_on_the_wire(line, headers),
-                wire_after=b"",
+                wire_after="",
             )
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._second))
         headers["X-Amz-Date"] = stamp
@@ -141,11 +140,11 @@ class Signature:
         to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n".encode()
         return _Form(
             canonical=sha256(f"POST\n{path}\n\n{before}".encode()),
-            canonical_after=f"{after}\n\n{signed}\n".encode(),
+            canonical_after=f"{after}\n\n{signed}\n",
             inner=sha256(key.translate(_INNER) + to_sign),
             outer=sha256(key.translate(_OUTER)),
             wire_before=_on_the_wire(line, headers),
-            wire_after=authorization.encode(),
+            wire_after=authorization,
         )
 
     def _signing_key(self, credentials: Credentials, day: str) -> bytes:
@@ -157,6 +156,6 @@ class Signature:
         return self._key[1]
 
 
-def _on_the_wire(line: str, headers: dict[str, str]) -> bytes:
+def _on_the_wire(line: str, headers: dict[str, str]) -> str:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"{line}{lines}{INFERENCE_ID_HEADER}: ".encode()
+    return f"{line}{lines}{INFERENCE_ID_HEADER}: "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 ROLLOUT_ID_LENGTH = 12
@@ -45,9 +46,9 @@ def rollout_of(name: str) -> str | None:
     return found[1] if found else None
 
 
-def inference_id(rollout: str, shard: int, index: int) -> str:
-    """Name one replayed request, unique over the rollout and recognisable by its prefix."""
-    return f"{inference_id_prefix(rollout)}{shard}-{index}"
+def inference_ids(rollout: str, shard: int) -> Callable[[int], str]:
+    """Give what names a shard's requests by their index: unique over the rollout, recognisable by the prefix."""
+    return f"{inference_id_prefix(rollout)}{shard}-{{}}".format
 
 
 def inference_id_prefix(rollout: str = "") -> str:

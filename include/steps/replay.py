@@ -23,7 +23,7 @@ from include.replay.records import Records
 from include.replay.source import Files, Rows
 from include.replay.target import Credentials, Target
 from include.rollout.errors import CloudError, LedgerError
-from include.rollout.names import inference_id, inference_id_prefix
+from include.rollout.names import inference_id_prefix, inference_ids
 from include.rollout.replay import ReplaySection
 from include.rollout.window import floor_to
 from include.steps.rollout import Rollout
@@ -85,7 +85,7 @@ def replay_shard(
                 limit=None if limit is None else max(0, limit - journal.first_index),
                 late_after=_LATE_AFTER,
                 in_flight=section.in_flight,
-                inference_id=lambda index: inference_id(rollout.id, shard, index),
+                inference_id=inference_ids(rollout.id, shard),
                 stopped=stopped.is_set,
                 progress=heard,
                 progress_every=_HEAR_EVERY,

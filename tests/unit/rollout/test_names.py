@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.rollout.names import (
-    inference_id,
     inference_id_prefix,
+    inference_ids,
     is_rollout_id,
     name_part,
     resource_name,
@@ -37,7 +37,7 @@ def test_a_resource_name_is_one_that_sagemaker_takes(subject: str) -> None:
 
 
 def test_our_inference_ids_are_recognised_by_their_prefix_and_short_enough() -> None:
-    identity = inference_id("abcdefgh2345", 63, 10**12)
+    identity = inference_ids("abcdefgh2345", 63)(10**12)
     assert identity.startswith(inference_id_prefix("abcdefgh2345"))
     assert identity.startswith(inference_id_prefix())
     assert len(identity) <= 64
