@@ -12,7 +12,6 @@ log = logging.getLogger("penumbra")
 def tidy_endpoints() -> list[str]:
     """Delete what former promotions left on each endpoint; one that cannot be tidied does not stop the others."""
     from include.ledger.reader import Reader
-    from include.rollout.errors import RolloutError
     from include.steps.janitor import last_promotions, tidy
 
     ledger, connection = ledger_place()
@@ -21,9 +20,8 @@ def tidy_endpoints() -> list[str]:
         try:
             rollout = rollout_at(run.dag_id, run.run_id, ledger=ledger, ledger_connection=connection)
             deleted += tidy(rollout)
-        except (
-            RolloutError
-        ) as error:  # a rollout begins, the endpoint is gone, AWS is slow: the next look will do
+        except Exception as error:
+            # a rollout begins, AWS is slow, a connection was removed: the next look will do
             log.warning("[%s janitor] %s", identity, error)
     return deleted
 

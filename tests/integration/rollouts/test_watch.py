@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import TaskDeferred
 
 from include.aws import endpoints
 from include.aws.clients import Clients
 from include.ledger.reader import Reader
+from include.orchestration.operators import WatchOperator
 from include.report.headline import headline
 from include.report.history import history
 from include.rollout.errors import ForeignChangeError, TerminalError
@@ -27,6 +33,7 @@ from include.steps.settle import settle
 from include.steps.watch import is_watching, look_after, taken_back
 from tests.integration.rollouts.conftest import (
     PERIOD,
+    REGION,
     Drive,
     document,
     local_cloud,
@@ -158,6 +165,38 @@ def test_a_person_takes_back_what_is_still_watched_and_a_task_that_runs_again_pr
     assert serves(clients, promoted.endpoint) == (promoted.before, 0)
     assert run.step(settle) is End.ROLLED_BACK
     assert run.rollout.ledger.require("outcome")["reason"] == "Ada took the promotion back: wrong prices"
+
+
+def test_the_task_watches_from_the_triggerer_and_goes_the_way_back_itself(
+    clients: Clients, cloud_url: str, promoted: Promoted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a scheduler: the operator pauses on its triggers, each made again from what Airflow would keep of it."""
+    run = promoted.run
+    connection = {"conn_type": "aws", "login": "local", "password": "local"}
+    connection["extra"] = {"region_name": REGION, "endpoint_url": cloud_url}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_VAR_PENUMBRA_LEDGER", run.location)
+    conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="wrong prices")
+    task = WatchOperator(task_id="watch")
+    context = {
+        "dag_run": SimpleNamespace(dag_id=run.rollout.run.dag_id, run_id=run.run_id),
+        "ti": SimpleNamespace(task_id="watch", map_index=-1, xcom_push=lambda **_: None),
+    }
+    pauses, call = [], partial(task.execute, context)
+    for _ in range(20):
+        try:
+            call()
+            break
+        except TaskDeferred as paused:
+            _, arguments = paused.trigger.serialize()
+            pauses.append(paused.method_name)
+            event = asyncio.run(anext(type(paused.trigger)(**arguments).run()))
+            call = partial(getattr(task, paused.method_name), context, event.payload, **(paused.kwargs or {}))
+    assert pauses[0] == "closed"
+    assert set(pauses[1:]) == {"resume"}
+    assert serves(clients, promoted.endpoint) == (promoted.before, 0)
+    task.execute(context)  # cleared by somebody: there is nothing left to do
+    assert run.step(settle) is End.ROLLED_BACK
 
 
 def test_a_watch_that_died_leaves_the_promotion_and_one_that_died_taking_back_is_restored(
