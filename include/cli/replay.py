@@ -114,7 +114,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     kept = parser.add_argument_group("what is kept")
     kept.add_argument("--keep", metavar="FOLDER", help="folder for the results; default: replay-<time> here")
     _field(
-        kept, "records", "share of the requests whose times and outcome are kept one by one (records-*.npz)"
+        kept,
+        "records",
+        "share of the requests whose times and outcome are kept one by one (records-*.parquet)",
     )
     aws_arguments(parser)
 
@@ -274,7 +276,7 @@ def _records(section: ReplaySection, known: str, folder: Path) -> Iterator[Recor
 
     def write(number: int, body: bytes) -> None:
         try:
-            (folder / f"records-{number:05d}.npz").write_bytes(body)
+            (folder / f"records-{number:05d}.parquet").write_bytes(body)
         except OSError as error:
             raise LedgerError(f"{folder} cannot be written to ({error.strerror})") from error
 

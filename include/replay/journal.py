@@ -11,13 +11,9 @@ from typing import Any
 from include.ledger.store import Store
 from include.replay.account import Account
 from include.replay.progress import Progress
-from include.rollout.errors import ConflictError, LedgerError, ReplayError
+from include.rollout.errors import ConflictError, LedgerError, ReplayError, TakenOverError
 
 _SCHEMA = 1
-
-
-class TakenOverError(ReplayError):
-    """Another attempt has the shard now: this one must send nothing more, and has not failed either."""
 
 
 @dataclass(frozen=True, kw_only=True)

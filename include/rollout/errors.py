@@ -12,6 +12,7 @@
     ├── DeploymentError        the endpoint did not reach the state that was asked for
     ├── EvidenceError          the evidence could not be read or cannot mean anything
     ├── ReplayError            the replay cannot go on
+    │   └── TakenOverError     another attempt has the shard; this one must send nothing more
     └── LedgerError            the ledger cannot be read or written
         ├── MissingError       an object that must be there is not
         └── ConflictError      somebody wrote first
@@ -80,6 +81,10 @@ class EvidenceError(RolloutError):
 
 class ReplayError(RolloutError):
     """The replay cannot go on."""
+
+
+class TakenOverError(ReplayError):
+    """Another attempt has the shard now: this one must send nothing more, and has not failed either."""
 
 
 class LedgerError(RolloutError):

@@ -17,12 +17,12 @@ from include.replay import schedule
 from include.replay.account import Account
 from include.replay.captures import Captures
 from include.replay.engine import Progress, replay
-from include.replay.journal import Journal, Outcome, TakenOverError
+from include.replay.journal import Journal, Outcome
 from include.replay.location import located
 from include.replay.records import Records
 from include.replay.source import Files, Rows
 from include.replay.target import Credentials, Target
-from include.rollout.errors import CloudError, LedgerError
+from include.rollout.errors import CloudError, LedgerError, TakenOverError
 from include.rollout.names import inference_id_prefix, inference_ids
 from include.rollout.replay import ReplaySection
 from include.rollout.window import floor_to
@@ -223,7 +223,7 @@ def _records(rollout: Rollout, section: ReplaySection, shard: int, attempt: int)
         return
 
     def write(number: int, body: bytes) -> None:
-        key = f"replays/{rollout.id}/{shard:04d}/records-{attempt:02d}-{number:05d}.npz"
+        key = f"replays/{rollout.id}/{shard:04d}/records-{attempt:02d}-{number:05d}.parquet"
         rollout.store.put_bytes_once(key, body, "application/octet-stream")
 
     prefix = f"{inference_id_prefix(rollout.id)}{shard}-"

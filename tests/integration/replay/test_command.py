@@ -74,7 +74,7 @@ def test_every_row_is_sent_once_and_the_summary_tells_what_became_of_it(serve: S
     document = kept(tmp_path / "out")
     assert Account.from_document(document["account"]).answered == 90
     assert document["stopped"] is False
-    assert (tmp_path / "out" / "records-00000.npz").exists()
+    assert (tmp_path / "out" / "records-00000.parquet").exists()
     assert errors == ""
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
+import pyarrow.parquet
 import pytest
 from numpy.typing import NDArray
 
@@ -18,6 +22,11 @@ def table(first: int, last: int) -> NDArray[np.void]:
     return np.array(rows, dtype=ROW)
 
 
+def read(file: bytes) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = pyarrow.parquet.read_table(io.BytesIO(file)).to_pydict()
+    return found
+
+
 class Shelf:
     def __init__(self, *, broken: bool = False) -> None:
         self.files: dict[int, bytes] = {}
@@ -29,7 +38,7 @@ class Shelf:
         self.files[number] = body
 
     def indices(self) -> list[int]:
-        return [i for f in self.files.values() for i in np.load(io.BytesIO(f))["index"].tolist()]
+        return [i for f in self.files.values() for i in read(f)["index"]]
 
 
 def test_every_record_is_kept_in_its_columns() -> None:
@@ -51,13 +60,22 @@ def test_a_row_reads_as_it_was_written() -> None:
         ],
         dtype=ROW,
     )
-    read = np.load(io.BytesIO(packed(rows, "pen-x-0-")))
+    kept = read(packed(rows, "pen-x-0-"))
     for name in ("index", "scheduled", "sent", "ended", "status"):
-        assert read[name].tolist() == rows[name].tolist()
-    outcomes = [str(read["outcomes"][number]) for number in read["outcome"]]
-    assert outcomes == ["answered", "shed", *(kind.value for kind in KINDS)]
-    assert set(outcomes) == set(OUTCOMES)
-    assert str(read["prefix"]) == "pen-x-0-"
+        assert kept[name] == rows[name].tolist()
+    assert kept["outcome"] == ["answered", "shed", *(kind.value for kind in KINDS)]
+    assert set(kept["outcome"]) == set(OUTCOMES)
+    assert set(kept["prefix"]) == {"pen-x-0-"}
+
+
+def test_duckdb_reads_them_from_a_folder_with_their_inference_ids(tmp_path: Path) -> None:
+    for number in range(2):
+        rows = table(number * 10, number * 10 + 10)
+        (tmp_path / f"records-{number:05d}.parquet").write_bytes(packed(rows, "pen-x-0-"))
+    query = (
+        f"select prefix || index, outcome, ended - scheduled from '{tmp_path}/*.parquet' order by index desc"
+    )
+    assert duckdb.sql(query).fetchall()[0] == ("pen-x-0-19", "answered", 2.0)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.25, 0.9])
