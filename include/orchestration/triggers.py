@@ -7,12 +7,15 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.orchestration.connection import clients_of, rollout_at
 from include.rollout.errors import CloudError, LedgerError, RolloutError
+
+if TYPE_CHECKING:
+    from include.aws.clients import Clients
 
 log = logging.getLogger("penumbra")
 
@@ -34,6 +37,7 @@ class WaitTrigger(BaseTrigger):
         self.endpoint = endpoint
         self.every = every
         self.until = until
+        self._clients: Clients | None = None  # kept: making them costs more than a look
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments; credentials stay in the connection."""
@@ -60,7 +64,8 @@ class WaitTrigger(BaseTrigger):
         from include.aws.endpoints import describe
 
         try:
-            state = describe(clients_of(self.connection), self.endpoint)
+            self._clients = self._clients or clients_of(self.connection)
+            state = describe(self._clients, self.endpoint)
         except CloudError as error:
             log.warning("%s Asking again in %g s.", error, self.every)
             return False

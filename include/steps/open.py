@@ -95,8 +95,10 @@ def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | Rollo
         _confirm(rollout, baseline)
         rollout.write(Kind.BASELINE, baseline.to_document())
         noise = fix_noise(rollout)
-    except BaseException:
+    except BaseException as error:
         rollout.leases.release(lease)
+        if isinstance(error, RolloutError):
+            _refuse(rollout, error)
         raise
     say(f"noise between equal variants: {noise.source}")
     say(
@@ -184,8 +186,6 @@ def _confirm(rollout: Rollout, baseline: Baseline) -> None:
     state = endpoints.describe(rollout.clients, baseline.endpoint)
     same = state is not None and state.in_service and state.config == baseline.config_name
     if state is not None if baseline.created else not same:
-        error = RefusedError(
+        raise RefusedError(
             f"endpoint {baseline.endpoint} changed while the rollout was being opened; it is left alone, so start again."
         )
-        _refuse(rollout, error)
-        raise error

@@ -124,7 +124,7 @@ def _overtaken(rollout: Rollout) -> End:
             "reason": "its lease was lost; whoever took it over restored the endpoint",
         },
     )
-    return End(known["end"])
+    return _finish(rollout, End(known["end"]))
 
 
 def _carried_out(rollout: Rollout) -> End | None:

@@ -162,6 +162,13 @@ class Stormy(Trial):
         ask_local(self.url, "POST", "faults", {"capacity": _PLENTY, "instance_type": self.instance_type})
         ask_local(self.url, "POST", "faults", {"delay": 0, "endpoint": self.endpoint})
 
+    def left(self) -> list[str]:
+        """List what the rollout left, without configs that SageMaker made for a managed test whose stop then failed.
+
+        Such a config is named nowhere once the update to it was refused; it costs nothing.
+        """
+        return [name for name in super().left() if f"{self.drive().rollout.id}-test-" not in name]
+
     def _untouched(self) -> None:
         state = endpoints.describe(self.clients, self.endpoint)
         assert state is not None

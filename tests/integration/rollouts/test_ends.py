@@ -22,6 +22,7 @@ from include.rollout.errors import (
     FenceError,
     ForeignChangeError,
     LeaseHeldError,
+    LedgerError,
     RefusedError,
     TerminalError,
 )
@@ -318,6 +319,30 @@ def test_the_janitor_settles_what_a_dead_run_left(clients: Clients, endpoint: st
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     assert resources(clients, run.rollout.id) == []
     assert run.rollout.id not in {identity for identity, _ in unsettled(reader)}
+
+
+def test_a_ledger_that_fails_while_a_rollout_is_opened_refuses_it_and_frees_the_endpoint(
+    clients: Clients, endpoint: str, drive: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object) -> None:
+        raise LedgerError("Cannot list calibrations: S3 is down.")
+
+    monkeypatch.setattr("include.steps.open.fix_noise", fails)
+    run = drive()
+    with pytest.raises(LedgerError):
+        run.open()
+    outcome = run.rollout.ledger.require("outcome")
+    assert (outcome["end"], outcome["reason"]) == ("REFUSED", "Cannot list calibrations: S3 is down.")
+    assert run.rollout.leases.current(endpoint) is None
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+
+
+def test_a_rollout_that_lost_its_lease_has_a_report_too(drive: Make) -> None:
+    run = drive()
+    run.open()
+    run.rollout.leases.release(run.rollout.lease())
+    assert run.step(settle) is End.CRASHED
+    assert run.rollout.ledger.require("report.json")["end"] == "CRASHED"
 
 
 def test_a_slower_candidate_is_rolled_back_on_exceedances_counted_against_production_before_the_window(
