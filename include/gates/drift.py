@@ -3,89 +3,82 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any
 
 from include.gates.agreement import problems_of
+from include.gates.columns import Shift, shifts, stuck
 from include.gates.reading import Reading
 from include.gates.table import Table
 from include.gates.wording import count, percent, points
+from include.rollout.columns import MOST_COLUMNS
 from include.rollout.gate import DriftGate, Finding, Outcome
 from include.rollout.pairs import Pairs
-from include.rollout.sketch import Sketch
-from include.stats.paired import Discordance, mean_limits, tango_limits
+from include.stats.paired import Discordance, tango_limits
 
-BINS = 10  # of the population stability index, each with a tenth of production's outputs
 LEAST = 1000  # pairs' worth that an index or a distance without an interval rests on
+_SHOWN = 5  # columns that a finding lists, the worst first
 
 
 def drift(gate: DriftGate, table: Table, reading: Reading) -> Finding:
-    """Pass only if the mean shift is shown to lie within the limit on both sides, and every stated bound holds.
+    """Pass only if the mean shift of every column is shown to lie within the limit, and every stated bound holds.
 
     The shift is paired, request by request, in standard deviations of production's outputs, and tested for equivalence
-    by two one-sided t tests (Schuirmann 1987); it fails when its interval lies beyond the limit. The share of positive
-    decisions is compared by Tango's score limits (1998). Index and distance have no interval; their reason says so.
+    by two one-sided tests (Schuirmann 1987): all columns must pass, so alpha is not shared. It fails when one column's
+    interval lies beyond the limit, at alpha shared by all (Bonferroni). The share of positive decisions is compared by
+    Tango's score limits (1998). Index and distance have no interval; their reason says so.
     """
     pairs, alpha = table.pairs, reading.alpha(gate)
     facts: dict[str, Any] = {
         "unit": "standard deviations of production's outputs",
         "limit": gate.mean,
         "alpha": alpha,
-        "n": 0 if pairs is None else pairs.shift.n,
+        "n": 0 if pairs is None else _measured(pairs),
         "periods": 0 if pairs is None else len(pairs.periods),
         "dropped": 0 if pairs is None else max(0, len(table) - len(pairs.periods)),
     }
     if pairs is None:
         return reading.finding(gate, Outcome.NO_DATA, "no captures of both variants were collected", **facts)
-    if not pairs.shift.n:
-        return reading.finding(gate, Outcome.NO_DATA, "no pair has a number of both variants", **facts)
-    scale = pairs.levels["production"].sd if "production" in pairs.levels else math.nan
-    index, distance = stability_index(pairs), ks_distance(pairs)
-    worth = pairs.shift.n / pairs.repetition
-    facts["details"] = {
-        "mean": {"production": _mean(pairs, "production"), "shadow": _mean(pairs, "shadow")},
-        "sd": scale,
-        "psi": index,
-        "ks": distance,
-        "quantiles": {
-            variant: {f"p{100 * share:g}": sketch.quantile(share) for share in (0.01, 0.1, 0.5, 0.9, 0.99)}
-            for variant, sketch in sorted(pairs.outputs.items())
-        },
-        "repetition": pairs.repetition,
-    }
+    if not facts["n"]:
+        return reading.finding(
+            gate, Outcome.NO_DATA, "no pair has a number or a label of both variants", **facts
+        )
     doubts = problems_of(pairs, table, gate.unmatched)
-    lacking = pairs.all.n - pairs.shift.n
+    foreign = bool(doubts)  # what is left are not the window's requests, so nothing fails either
+    lacking = pairs.all.n - facts["n"]
     if lacking > gate.unmatched * pairs.all.n:
-        doubts.append(f"{count(lacking)} of {count(pairs.all.n)} pairs have no number of both variants")
+        doubts.append(
+            f"{count(lacking)} of {count(pairs.all.n)} pairs have no answer of both variants to compare"
+        )
     if pairs.all.wild:
         doubts.append(f"{count(pairs.all.wild)} differences are out of range, so set pairs.unit")
-    if not scale > 0 or worth < 2:
-        doubts.append(
-            "production's outputs do not vary, so there is nothing to measure a shift by"
-            if worth >= 2
-            else f"{count(pairs.shift.n)} pairs are too few"
-        )
+    if pairs.columns.many:
+        doubts.append(f"there are more than {MOST_COLUMNS} elements or labels, which were not told apart")
+    doubts += stuck(pairs)
+    if len(pairs.columns.labels) == 1:
+        doubts.append("every answer is the same label, so there is nothing to measure a shift by")
+    found = shifts(pairs, alpha=alpha)
+    if not found:
+        doubts = doubts or [f"{count(facts['n'])} pairs are too few"]
         return reading.finding(gate, Outcome.INCONCLUSIVE, "; ".join(doubts), **facts)
-    low, high = (
-        limit / scale
-        for limit in mean_limits(
-            mean=pairs.shift.mean, sd=pairs.shift.sd, n=pairs.shift.n, alpha=alpha, phi=pairs.repetition
-        )
-    )
-    facts |= {"effect": pairs.shift.mean / scale, "low": low, "high": high}
-    words = (
-        f"the shadow's outputs lie {facts['effect']:+.3g} standard deviations from production's (between {low:+.3g} and "
-        f"{high:+.3g}), and up to {gate.mean:g} either way is allowed; {_told(index, distance)}"
-    )
-    broken = [f"the shift is beyond {gate.mean:g}"] if low > gate.mean or high < -gate.mean else []
-    if not broken and not (-gate.mean < low and high < gate.mean):
-        doubts.append(f"a shift beyond {gate.mean:g} cannot be excluded")
-    _judge_bounds(gate, index, distance, worth, broken, doubts)
+    worst = found[0]
+    index = max((shift.index for shift in found), key=_known)
+    distance = max((shift.distance for shift in found), key=_known)
+    facts |= {"effect": worst.effect, "low": worst.low, "high": worst.high, "details": _details(pairs, found)}
+    facts["details"] |= {"psi": index, "ks": distance}
+    words = _words(gate, found, index, distance)
+    broken = [
+        f"the shift{_of(shift)} is beyond {gate.mean:g}"
+        for shift in found
+        if shift.sure_low > gate.mean or shift.sure_high < -gate.mean
+    ][:_SHOWN]
+    if not broken and not worst.reach < gate.mean:
+        doubts.append(f"a shift{_of(worst)} beyond {gate.mean:g} cannot be excluded")
+    _judge_bounds(gate, index, distance, facts["n"] / pairs.repetition, broken, doubts)
     if gate.positives is not None:
         _judge_positives(pairs, gate.positives, alpha, broken, doubts)
     if not reading.is_final:
         doubts.append("the window was cut short before this gate was read")
-    if broken and not problems_of(pairs, table, gate.unmatched) and reading.is_final:
+    if broken and not foreign and reading.is_final:
         return reading.finding(gate, Outcome.FAIL, f"{words}; {'; '.join(broken)}", **facts)
     if doubts or broken:
         return reading.finding(
@@ -94,42 +87,6 @@ def drift(gate: DriftGate, table: Table, reading: Reading) -> Finding:
     return reading.finding(
         gate, Outcome.PASS, f"{words}, which holds with {percent(1 - alpha)} confidence", **facts
     )
-
-
-def stability_index(pairs: Pairs) -> float:
-    """Return the population stability index: sum of (s - p) log(s/p) over bins of a tenth of production's outputs.
-
-    Bins end where buckets of the sketch end, so outputs that are equal to 1 % are in one bin; an empty bin counts as
-    half an output. NaN without outputs. The index is the symmetrised Kullback-Leibler divergence (Jeffreys 1946).
-    """
-    production, shadow = _sketches(pairs)
-    if not production.n or not shadow.n:
-        return math.nan
-    edges: list[int] = []
-    seen = 0
-    for bucket in sorted(production.counts):
-        seen += production.counts[bucket]
-        if seen * BINS >= (len(edges) + 1) * production.n and len(edges) < BINS - 1:
-            edges.append(bucket)
-    shares = []
-    for sketch in (production, shadow):
-        below = [sum(n for b, n in sketch.counts.items() if b <= edge) for edge in edges]
-        counts = [after - before for before, after in pairwise([0, *below, sketch.n])]
-        shares.append([max(n, 0.5) / sketch.n for n in counts])
-    return math.fsum((s - p) * math.log(s / p) for p, s in zip(*shares, strict=True))
-
-
-def ks_distance(pairs: Pairs) -> float:
-    """Return the largest distance between the two distribution functions, at the ends of the sketch's buckets."""
-    production, shadow = _sketches(pairs)
-    if not production.n or not shadow.n:
-        return math.nan
-    largest, p, s = 0.0, 0, 0
-    for bucket in sorted({*production.counts, *shadow.counts}):
-        p += production.counts.get(bucket, 0)
-        s += shadow.counts.get(bucket, 0)
-        largest = max(largest, abs(p / production.n - s / shadow.n))
-    return largest
 
 
 def _judge_bounds(
@@ -159,14 +116,44 @@ def _judge_positives(pairs: Pairs, most: float, alpha: float, broken: list[str],
         doubts.append(f"{words}, so a change beyond {points(most)} cannot be excluded")
 
 
-def _told(index: float, distance: float) -> str:
-    return f"stability index {index:.3g}, Kolmogorov-Smirnov distance {distance:.3g}"
+def _measured(pairs: Pairs) -> int:
+    """Count the pairs with a number, or a label, of both variants."""
+    return pairs.shift.n or sum(label.production for label in pairs.columns.labels.values())
 
 
-def _mean(pairs: Pairs, variant: str) -> float | None:
-    found = pairs.levels.get(variant)
-    return None if found is None or not found.n else found.mean
+def _words(gate: DriftGate, found: list[Shift], index: float, distance: float) -> str:
+    worst = found[0]
+    among = f" (the furthest of {len(found)} columns)" if len(found) > 1 else ""
+    whose = f"the shadow's {worst.name}{among} lies" if worst.name else "the shadow's outputs lie"
+    ks = "" if math.isnan(distance) else f", Kolmogorov-Smirnov distance {distance:.3g}"
+    return (
+        f"{whose} {worst.effect:+.3g} standard deviations from production's (between {worst.low:+.3g} and "
+        f"{worst.high:+.3g}), and up to {gate.mean:g} either way is allowed; stability index {index:.3g}{ks}"
+    )
 
 
-def _sketches(pairs: Pairs) -> tuple[Sketch, Sketch]:
-    return pairs.outputs.get("production", Sketch()), pairs.outputs.get("shadow", Sketch())
+def _of(shift: Shift) -> str:
+    return f" of {shift.name}" if shift.name else ""
+
+
+def _known(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
+
+
+def _details(pairs: Pairs, found: list[Shift]) -> dict[str, Any]:
+    """Return the worst column's own numbers, and the shifts of the worst few."""
+    worst = found[0]
+    told: dict[str, Any] = {**worst.details, "sd": worst.sd, "repetition": pairs.repetition}
+    if worst.name:
+        told["columns"] = [
+            {
+                "column": shift.name,
+                "effect": shift.effect,
+                "low": shift.low,
+                "high": shift.high,
+                "psi": shift.index,
+                "ks": shift.distance,
+            }
+            for shift in found[:_SHOWN]
+        ]
+    return told

@@ -6,19 +6,19 @@ from typing import Any
 
 import duckdb
 
+from include.pairs.columns import columns_of
 from include.pairs.joining import MALFORMED, OUTSIDE, SIDES, UNREAD, Span, compared, within
 from include.pairs.outputs import comparison_of
+from include.pairs.sums import bucket, in_range, sums
 from include.rollout.comparison import PairsSection
+from include.rollout.moments import Moments
 from include.rollout.pairs import (
-    GRID,
-    LARGEST,
     MOST_SEGMENTS,
-    Moments,
     Pairs,
     Records,
     Tally,
 )
-from include.rollout.sketch import BUCKETS, LOG_WIDTH, LOWEST, Sketch
+from include.rollout.sketch import Sketch
 
 
 def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> Pairs:
@@ -75,6 +75,7 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
         differences=_sketch(connection, "difference"),
         outputs={side: _sketch(connection, f"first_{side}") for side in SIDES},
         levels={side: _moments(connection, f"first_{side}") for side in SIDES},
+        columns=columns_of(connection, terms, span),
         shift=_moments(connection, "(first_shadow - first_production)"),
         answers=None if least is None else (int(least), int(greatest)),
         latency=latency,
@@ -88,7 +89,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: S
     unit = f"{terms.unit!r}::DOUBLE"
     expected = told.fit if told.measured else "false"
     firsts = ", ".join(
-        f"{_in_range(f'({told.first.format(x=column)})::DOUBLE / {unit}')} AS first_{side}"
+        f"{in_range(f'({told.first.format(x=column)})::DOUBLE / {unit}')} AS first_{side}"
         for side, column in zip(SIDES, ("p", "s"), strict=True)
     )
     connection.execute(f"""
@@ -96,7 +97,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: S
         SELECT (floor(t / {period}) * {period})::BIGINT AS start, cluster, {told.same} AS same, {told.close} AS close,
                {told.flip} AS flip, NOT ({told.fit}) AS mismatched, {expected} AS expected,
                {told.rise} AS rise, {told.fall} AS fall,
-               {_in_range(f"({told.difference}) / {unit}")} AS difference, {firsts},
+               {in_range(f"({told.difference}) / {unit}")} AS difference, {firsts},
                latency_s / latency_p AS ratio, CASE WHEN p_number IS NULL THEN hash(p) ELSE hash(p_number) END AS answer{segments}
         FROM joined
         WHERE {compared(span)}
@@ -134,7 +135,7 @@ def _tallies(connection: duckdb.DuckDBPyConnection, group: str, *, limit: int) -
         connection,
         f"""SELECT {group}, count(*), count(*) FILTER (same), count(*) FILTER (close), count(*) FILTER (flip), count(*) FILTER (mismatched),
                    count(*) FILTER (rise), count(*) FILTER (fall),
-                   count(*) FILTER (expected AND difference IS NULL), {_sums("difference")}
+                   count(*) FILTER (expected AND difference IS NULL), {sums("difference")}
             FROM compared GROUP BY 1 LIMIT {limit}""",
     )
     return {
@@ -154,28 +155,14 @@ def _tallies(connection: duckdb.DuckDBPyConnection, group: str, *, limit: int) -
 
 
 def _moments(connection: duckdb.DuckDBPyConnection, value: str) -> Moments:
-    ((n, total, squares),) = _rows(connection, f"SELECT {_sums(value)} FROM compared")
+    ((n, total, squares),) = _rows(connection, f"SELECT {sums(value)} FROM compared")
     return Moments(n=n, total=int(total), squares=int(squares))
 
 
-def _sums(value: str) -> str:
-    """Return how many values, their sum and that of their squares, on the grid: exact, whatever the order."""
-    whole = f"round({value} * {2.0**GRID!r})::BIGINT"
-    return f"count({value}), coalesce(sum({whole}), 0), coalesce(sum({whole}::HUGEINT * {whole}::HUGEINT), 0)"
-
-
-def _in_range(value: str) -> str:
-    return f"CASE WHEN abs({value}) <= {LARGEST!r} THEN {value} END"
-
-
 def _sketch(connection: duckdb.DuckDBPyConnection, value: str) -> Sketch:
-    bucket = (
-        f"CASE WHEN abs({value}) <= {LOWEST!r} THEN 0 "
-        f"ELSE sign({value}) * least(greatest(ceil(ln(abs({value}) / {LOWEST!r}) / {LOG_WIDTH!r}), 1), {BUCKETS}) END"
-    )
     rows = _rows(
         connection,
-        f"SELECT ({bucket})::INTEGER AS bucket, count(*) FROM compared WHERE {value} IS NOT NULL GROUP BY bucket",
+        f"SELECT {bucket(value)} AS bucket, count(*) FROM compared WHERE {value} IS NOT NULL GROUP BY bucket",
     )
     return Sketch(counts={int(b): n for b, n in rows})
 

@@ -152,8 +152,14 @@ def unmeasurable(pairs: PairsSection | None, gates: GatePolicy, captured: int | 
             problems.append(
                 f"gate {gate.name} needs pairs.output scalar, vector or label; it is {pairs.output.value}"
             )
-        if isinstance(gate, DriftGate) and pairs.output not in (Output.SCALAR, Output.VECTOR):
-            problems.append(f"gate drift needs pairs.output scalar or vector; it is {pairs.output.value}")
+        if isinstance(gate, DriftGate) and pairs.output in (Output.JSON, Output.RANKED):
+            problems.append(
+                f"gate drift needs pairs.output scalar, vector or label; it is {pairs.output.value}"
+            )
+        if isinstance(gate, DriftGate) and gate.ks is not None and pairs.output is Output.LABEL:
+            problems.append(
+                "gate drift has ks and pairs.output is label; labels have no order, so bound psi instead"
+            )
         if isinstance(gate, DriftGate) and gate.positives is not None and pairs.threshold is None:
             problems.append("gate drift has positives; say with pairs.threshold what is positive")
     return problems

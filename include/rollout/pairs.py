@@ -6,55 +6,16 @@ same to the last bit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from include.rollout.columns import Columns
+from include.rollout.moments import Moments
 from include.rollout.predictions import Predictions
 from include.rollout.sketch import Sketch
 
-GRID = 30  # values are rounded to whole numbers of 2^-30 units, about 1e-9, before they are summed
-LARGEST = 2.0**20  # units; a larger value is not summed but counted as out of range
 MOST_SEGMENTS = 64  # of one name; more make too many guesses to find one that matters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moments:
-    """How many values, their sum and the sum of their squares, exact on a grid."""
-
-    n: int = 0
-    total: int = 0  # of 2^-GRID units
-    squares: int = 0  # of 2^-(2 GRID) units squared
-
-    def __add__(self, other: Moments) -> Moments:
-        """Return the moments of both."""
-        return Moments(
-            n=self.n + other.n, total=self.total + other.total, squares=self.squares + other.squares
-        )
-
-    @property
-    def mean(self) -> float:
-        """Return the mean in units; NaN of no values."""
-        return self.total / (self.n << GRID) if self.n else math.nan
-
-    @property
-    def sd(self) -> float:
-        """Return the sample's standard deviation in units; NaN of fewer than two values."""
-        if self.n < 2:
-            return math.nan
-        # n Q - T^2, exact in whole numbers: no cancellation, however close the values lie together
-        spread = self.n * self.squares - self.total * self.total
-        return math.sqrt(spread / ((self.n * (self.n - 1)) << (2 * GRID)))
-
-    @classmethod
-    def of(cls, *values: float) -> Self:
-        """Count values that are finite and at most LARGEST in size; ValueError else."""
-        for value in values:
-            if not abs(value) <= LARGEST:
-                raise ValueError(f"{value} cannot be summed; values are finite and at most {LARGEST:g} units")
-        whole = [round(value * 2.0**GRID) for value in values]
-        return cls(n=len(whole), total=sum(whole), squares=sum(number * number for number in whole))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +77,7 @@ class Pairs:
     differences: Sketch = field(default_factory=Sketch)  # shadow minus production, in units
     outputs: Mapping[str, Sketch] = field(default_factory=dict)  # variant -> its first numbers, in units
     levels: Mapping[str, Moments] = field(default_factory=dict)  # variant -> the same
+    columns: Columns = field(default_factory=Columns)  # what else there is: elements of vectors, labels
     shift: Moments = field(
         default_factory=Moments
     )  # the shadow's first number minus production's, pair by pair
@@ -166,6 +128,7 @@ class Pairs:
                 for v in {*self.levels, *other.levels}
             },
             shift=self.shift + other.shift,
+            columns=self.columns + other.columns,
             answers=_span(self.answers, other.answers),
             latency=self.latency + other.latency,
             latency_ratios=self.latency_ratios + other.latency_ratios,
@@ -201,13 +164,15 @@ class Pairs:
             "scattered": sorted(self.scattered),
             "differences": self.differences.to_document(),
             "outputs": {v: self.outputs[v].to_document() for v in sorted(self.outputs)},
-            "levels": {v: _moments(self.levels[v]) for v in sorted(self.levels)},
-            "shift": _moments(self.shift),
+            "levels": {v: self.levels[v].to_document() for v in sorted(self.levels)},
+            "shift": self.shift.to_document(),
             "answers": None if self.answers is None else [str(number) for number in self.answers],
-            "latency": _moments(self.latency),
+            "latency": self.latency.to_document(),
             "latency_ratios": self.latency_ratios.to_document(),
         }
-        # Only where they were drawn: what was stored without them keeps its digest.
+        # Only where there are any: what was stored without them keeps its digest.
+        if self.columns:
+            document["columns"] = self.columns.to_document()
         if self.predictions is not None:
             document["predictions"] = self.predictions.to_document()
         return document
@@ -232,10 +197,11 @@ class Pairs:
             scattered=frozenset(document["scattered"]),
             differences=Sketch.from_document(document["differences"]),
             outputs={v: Sketch.from_document(sketch) for v, sketch in document["outputs"].items()},
-            levels={v: _moments_of(moments) for v, moments in document["levels"].items()},
-            shift=_moments_of(document["shift"]),
+            levels={v: Moments.from_document(moments) for v, moments in document["levels"].items()},
+            shift=Moments.from_document(document["shift"]),
+            columns=Columns.from_document(document["columns"]) if document.get("columns") else Columns(),
             answers=None if document["answers"] is None else _two(document["answers"]),
-            latency=_moments_of(document["latency"]),
+            latency=Moments.from_document(document["latency"]),
             latency_ratios=Sketch.from_document(document["latency_ratios"]),
             predictions=None
             if document.get("predictions") is None
@@ -258,17 +224,9 @@ def _plain(value: Records | Tally) -> dict[str, Any]:
     return {f.name: getattr(value, f.name) for f in fields(value)}
 
 
-def _moments(value: Moments) -> dict[str, Any]:
-    return {"n": value.n, "total": str(value.total), "squares": str(value.squares)}
-
-
-def _moments_of(document: Mapping[str, Any]) -> Moments:
-    return Moments(**{name: int(number) for name, number in document.items()})
-
-
 def _tally(value: Tally) -> dict[str, Any]:
-    return {**_plain(value), "difference": _moments(value.difference)}
+    return {**_plain(value), "difference": value.difference.to_document()}
 
 
 def _tally_of(document: Mapping[str, Any]) -> Tally:
-    return Tally(**{**document, "difference": _moments_of(document["difference"])})
+    return Tally(**{**document, "difference": Moments.from_document(document["difference"])})

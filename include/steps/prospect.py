@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from include.aws.clients import Clients
-from include.gates.reading import MOST_READINGS
 from include.replay import schedule
 from include.replay.location import located
 from include.rollout.baseline import Baseline
@@ -21,6 +21,7 @@ from include.rollout.plan import GatePlan
 from include.rollout.spec import RolloutSpec
 from include.stats.flips import least_pairs
 from include.stats.proportions import Counts
+from include.stats.spending import reading_alphas
 from include.steps.budget import price_of
 
 _READ = 20  # requests that are read of a source at most, for each different one that is sought
@@ -42,9 +43,7 @@ def prospect(
     `rate` is of all requests a second and `live` of those that nobody replays; `seen` is production's last hour.
     """
     if isinstance(gate, AgreementGate):
-        noise = Counts(errors=gate.noise_flips, requests=gate.noise_pairs) if gate.noise_pairs else None
-        least = least_pairs(limit=gate.limit, alpha=gate.alpha / MOST_READINGS, noise=noise)
-        return _answers(gate, clients, spec, least, rate=rate, live=live)
+        return _agreement(gate, clients, spec, rate=rate, live=live)
     if isinstance(gate, ExpectationGate):
         return _answers(gate, clients, spec, gate.least, rate=rate, live=live)
     if isinstance(gate, SaturationGate | OverheadGate):
@@ -91,6 +90,24 @@ def differing_inputs(clients: Clients, spec: RolloutSpec, wanted: int) -> int | 
         return None
     cut = read >= wanted * _READ and len(found) < wanted
     return None if cut else len(found)
+
+
+def _agreement(
+    gate: AgreementGate, clients: Clients, spec: RolloutSpec, *, rate: float, live: float
+) -> GatePlan:
+    """Say when agreement can be shown: at the window's end, or else at that of its extension by the other error."""
+    noise = Counts(errors=gate.noise_flips, requests=gate.noise_pairs) if gate.noise_pairs else None
+    window = spec.window
+    first, second = reading_alphas(gate.alpha, window.first_reading)
+    early = _answers(
+        gate, clients, spec, least_pairs(limit=gate.limit, alpha=first, noise=noise), rate=rate, live=live
+    )
+    if window.first_reading == 1 or (early.needed is not None and early.needed <= window.length):
+        return early
+    late = _answers(
+        gate, clients, spec, least_pairs(limit=gate.limit, alpha=second, noise=noise), rate=rate, live=live
+    )
+    return late if late.needed is None else replace(late, needed=max(late.needed, window.length))
 
 
 def _answers(

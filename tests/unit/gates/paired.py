@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from include.gates.table import Table
 from include.rollout.evidence import Evidence, Period
-from include.rollout.pairs import Moments, Pairs, Records, Tally
+from include.rollout.moments import Moments
+from include.rollout.pairs import Pairs, Records, Tally
 from include.rollout.sketch import Sketch
 from tests.unit.gates.conftest import BEGIN
 

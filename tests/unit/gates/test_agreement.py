@@ -13,9 +13,11 @@ from include.gates.judge import judge
 from include.gates.look import look_at
 from include.gates.reading import Reading
 from include.gates.rules import assess
+from include.rollout.columns import Column, Columns, Label
 from include.rollout.evidence import Evidence
 from include.rollout.gate import AgreementGate, CompletenessGate, GatePolicy, Outcome
-from include.rollout.pairs import MOST_SEGMENTS, Moments, Pairs, Records, Tally
+from include.rollout.moments import Moments
+from include.rollout.pairs import MOST_SEGMENTS, Pairs, Records, Tally
 from include.rollout.sketch import Sketch
 from include.rollout.verdict import Verdict
 from tests.unit.gates.conftest import BEGIN
@@ -227,6 +229,19 @@ def tallies(draw):
     )
 
 
+ELEMENT = st.builds(
+    Column,
+    production=MOMENTS,
+    shadow=MOMENTS,
+    shift=MOMENTS,
+    production_outputs=SKETCH,
+    shadow_outputs=SKETCH,
+)
+LABEL = st.tuples(COUNT, COUNT, COUNT).map(
+    lambda n: Label(production=n[0] + n[2], shadow=n[1] + n[2], both=n[2])
+)
+
+
 @st.composite
 def anything(draw):
     """Pairs that no window would give: counts that do not fit together, empty, late, one-sided."""
@@ -257,10 +272,15 @@ def anything(draw):
         answers=draw(st.none() | st.just((1, 1)) | st.just((1, 2))),
         latency=draw(MOMENTS),
         latency_ratios=draw(SKETCH),
+        columns=Columns(
+            elements=draw(st.dictionaries(st.sampled_from("12"), ELEMENT, max_size=1)),
+            labels=draw(st.dictionaries(st.sampled_from("xyz"), LABEL)),
+            many=draw(st.booleans()),
+        ),
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     pairs=st.none() | anything(),
     periods=st.integers(0, 3),

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.rollout.pairs import LARGEST, MOST_SEGMENTS, Moments, Pairs, Records, Tally
+from include.rollout.columns import MOST_COLUMNS, Column, Columns, Label
+from include.rollout.moments import LARGEST, Moments
+from include.rollout.pairs import MOST_SEGMENTS, Pairs, Records, Tally
 from include.rollout.predictions import Predictions
 from include.rollout.sketch import ACCURACY, HIGHEST, LOWEST, Sketch, bucket_of, value_of
 
@@ -20,6 +22,21 @@ RECORDS = st.builds(Records, read=COUNT, malformed=COUNT, outside=COUNT, unmatch
 SKETCH = st.lists(st.floats(-1e10, 1e10), max_size=5).map(Sketch.of)
 VALUES = st.dictionaries(st.integers(0, 2 * MOST_SEGMENTS).map(str), TALLY, max_size=4)
 MANY = st.just({str(i): Tally(n=1) for i in range(MOST_SEGMENTS)})
+COLUMN = st.builds(
+    Column,
+    production=MOMENTS,
+    shadow=MOMENTS,
+    shift=MOMENTS,
+    production_outputs=SKETCH,
+    shadow_outputs=SKETCH,
+)
+NAMES = st.integers(0, 2 * MOST_COLUMNS).map(str)
+COLUMNS = st.builds(
+    Columns,
+    elements=st.dictionaries(NAMES, COLUMN, max_size=2),
+    labels=st.dictionaries(NAMES, st.builds(Label, production=COUNT, shadow=COUNT, both=COUNT), max_size=3)
+    | st.just({str(i): Label(both=1) for i in range(MOST_COLUMNS)}),
+) | st.just(Columns(many=True))
 PAIRS = st.builds(
     Pairs,
     period=st.just(60),
@@ -35,6 +52,7 @@ PAIRS = st.builds(
     outputs=st.dictionaries(st.sampled_from(["production", "shadow"]), SKETCH),
     levels=st.dictionaries(st.sampled_from(["production", "shadow"]), MOMENTS),
     shift=MOMENTS,
+    columns=COLUMNS,
     answers=st.none() | st.tuples(st.integers(0, 2**63), st.integers(2**63, 2**64 - 1)),
     latency=MOMENTS,
     latency_ratios=SKETCH,

@@ -27,7 +27,10 @@ def test_a_spec_may_pair_and_gate_on_the_pairs():
         ({"pairs": None}, "gate agreement compares answers; it needs a pairs section"),
         ({"capture": None}, "there must be a capture section"),
         ({"capture": {"percentage": 50}}, "pairs need 100"),
-        ({"pairs": {"output": "label", "threshold": None}}, "gate drift needs pairs.output scalar or vector"),
+        (
+            {"pairs": {"output": "ranked", "threshold": None}},
+            "gate drift needs pairs.output scalar, vector or label",
+        ),
         (
             {
                 "pairs": {"threshold": None},
@@ -36,6 +39,13 @@ def test_a_spec_may_pair_and_gate_on_the_pairs():
             "say with pairs.threshold what is positive",
         ),
         ({"pairs": {"segments": [{"name": "a", "at": -1}]}}, "pairs.segments"),
+        (
+            {
+                "pairs": {"output": "label", "threshold": None},
+                "gates": {"rules": [{"kind": "completeness"}, {"kind": "drift", "ks": 0.1}]},
+            },
+            "labels have no order",
+        ),
         ({"pairs": {"slack": 0}}, "pairs.slack is 0"),
         ({"gates": {"rules": [{"kind": "completeness"}, {"kind": "agreement", "limit": 0}]}}, "limit is 0"),
     ],

@@ -8,6 +8,8 @@ import pytest
 from include.rollout.baseline import Baseline
 from include.rollout.evidence import Period
 from include.rollout.spec import parse
+from include.stats.flips import least_pairs
+from include.stats.spending import reading_alphas
 from include.steps.prospect import differing_inputs, prospect
 
 NOBODY = SimpleNamespace(store_access=lambda: None)  # a local source asks no cloud
@@ -49,6 +51,7 @@ def spec_of(*gates, **changes):
             "capture": {"destination": "s3://captures"},
             "pairs": {},
             "gates": {"rules": [{"kind": "completeness"}, *gates]},
+            "window": {"length": 3600, "maximum": 3600},  # read once, with the whole of alpha
             **changes,
         },
         "a spec",
@@ -65,17 +68,28 @@ AGREEMENT = {"kind": "agreement", "limit": 0.01}
 
 def test_agreement_takes_as_many_different_inputs_as_can_decide_and_the_time_to_send_them(source):
     found = told(AGREEMENT, replay={"source": source(400), "rate": 10}, sampling=0.5)
-    assert found.needed == 120  # 368 pairs at 5/s, in whole periods of 60 s
-    assert found.sentence.startswith("368 pairs of different inputs")
+    assert found.needed == 60  # 299 pairs at 5/s, in whole periods of 60 s
+    assert found.sentence.startswith("299 pairs of different inputs")
 
 
 def test_a_replay_of_too_few_different_inputs_never_decides(source):
-    found = told(AGREEMENT, replay={"source": source(300, times=10), "rate": 10})
+    found = told(AGREEMENT, replay={"source": source(250, times=10), "rate": 10})
     assert found.needed is None
-    assert "368 different inputs are needed, and the replay's source has 300" in found.sentence
-    assert told(AGREEMENT, replay={"source": source(300), "rate": 10}, live=5).needed is not None
+    assert "299 different inputs are needed, and the replay's source has 250" in found.sentence
+    assert told(AGREEMENT, replay={"source": source(250), "rate": 10}, live=5).needed is not None
     counted = told(AGREEMENT, replay={"source": source(500), "rate": 10, "count": 200})
     assert "has 200" in counted.sentence
+
+
+def test_two_readings_share_alpha_so_they_take_more(source):
+    twice = {"length": 3600, "maximum": 7200}
+    found = told(AGREEMENT, replay={"source": source(900), "rate": 10}, window=twice)
+    first = least_pairs(limit=0.01, alpha=reading_alphas(0.05, 0.5)[0])
+    assert found.sentence.startswith(f"{first} pairs")
+    # Too slow for the window's end: the second reading takes fewer, and is not taken before that end.
+    slow = told(AGREEMENT, replay={"source": source(900), "rate": 10}, rate=first / 4000, window=twice)
+    assert slow.needed == 3600
+    assert not slow.sentence.startswith(f"{first} pairs")
 
 
 def test_noise_that_is_too_coarse_never_decides():
