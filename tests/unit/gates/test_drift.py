@@ -131,7 +131,7 @@ def test_nothing_that_can_be_thought_of_raises(pairs, reading):
 
 
 def test_the_errors_of_equivalence_are_kept():
-    """At the limit itself at most 1 of 40 windows passes and 1 of 40 fails (half of alpha a reading); without a shift all pass."""
+    """At the limit itself at most 1.8 % of windows pass and 1.8 % fail (the first reading's part of alpha); without a shift all pass."""
     rng = np.random.default_rng(26)
     outcomes = {0.1: [], 0.0: []}
     for shift, seen in outcomes.items():

@@ -133,7 +133,7 @@ def test_a_window_that_was_cut_short_passes_and_fails_nothing():
 
 
 def test_the_errors_at_the_limit_are_kept_with_noise_that_lasts():
-    """Minutes that remember (rho 0.6): blocks of 5 keep either error near half of alpha, single minutes do not."""
+    """Minutes that remember (rho 0.6): blocks of 5 keep both errors together near alpha, single minutes do not."""
     rng = np.random.default_rng(32)
     runs, wrong = 250, {1: 0, 5: 0}
     for _ in range(runs):
@@ -144,7 +144,7 @@ def test_the_errors_at_the_limit_are_kept_with_noise_that_lasts():
         for block in wrong:
             finding = found(evidence, SaturationGate(limit=80, block=10 * block))
             wrong[block] += finding.low > 80 or finding.high < 80
-    assert wrong[5] / runs <= 0.13  # 2 x 2.5 %, and what is left of the memory
+    assert wrong[5] / runs <= 0.13  # 2 x 1.8 %, and what is left of the memory
     assert wrong[1] > 1.5 * wrong[5]
 
 
