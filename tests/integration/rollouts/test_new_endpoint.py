@@ -110,11 +110,9 @@ def test_an_endpoint_that_is_always_removed_goes_with_everything_that_was_made_f
 @pytest.mark.parametrize(
     ("event", "operation", "again"),
     [
-        ("before-call", "CreateEndpoint", True),
         ("before-call", "CreateEndpoint", False),
         ("after-call", "CreateEndpoint", True),
         ("after-call", "CreateEndpoint", False),
-        ("before-call", "DeleteEndpoint", False),
         ("after-call", "DeleteEndpoint", False),
     ],
 )
