@@ -29,12 +29,16 @@ class Goal:
     reached: float | None = None
 
     def holds(self, value: float, runs: int) -> bool:
-        """Say whether a share of so many rollouts agrees with the goal; two standard errors are allowed for chance."""
+        """Say whether what was found of so many rollouts agrees with the goal, but for chance.
+
+        A share may miss it by two standard errors, a median by one period.
+        """
         low = self.least if self.reached is None else self.reached
-        slack = [
-            2 * (min(max(p, 0.0), 1.0) * (1 - min(max(p, 0.0), 1.0)) / runs) ** 0.5 for p in (low, self.most)
-        ]
-        return low - slack[0] <= value <= self.most + slack[1]
+        if low <= value <= self.most:
+            return True
+        edge = low if value < low else self.most
+        chance = 1.0 if edge > 1 else 2 * (edge * (1 - edge) / runs) ** 0.5
+        return abs(value - edge) <= chance
 
 
 @dataclass(frozen=True, kw_only=True)
