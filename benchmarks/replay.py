@@ -1,16 +1,17 @@
 """Replay beside the usual clients, in one run against one fast local server: CPU per request and lateness.
 
     python benchmarks/replay.py [--only saturated] [--repeats 3] [--seconds 3] [--requests 4000]
-                                [--records 10000000] [--write]
+                                [--records 10000000] [--aiobotocore FOLDER] [--write]
 
 Saturated: every client keeps as many requests under way as it can (32; one for sequential boto3) and
 pays for what it does: boto3, aiobotocore and ours sign every request, wrk and hey sign nothing. Open
 loop: at 500, 2,000 and 5,000 requests/s, how late do requests leave, with the machine's own timer and a
-thread pool beside it. What is not installed is skipped with a line. CPU is the client process's user
-and system time over its requests. Everything is run `--repeats` times, in turn, and medians are shown;
-a ratio is the median of the ratios within one turn, so that a machine that is busy for a while is so for
-both. `--only` runs one kind. `--write` keeps the numbers as dated JSON in benchmarks/results/, beside
-those of other kinds of the same day.
+thread pool beside it, and in proportion to the former. CPU is the client process's user and system time
+over its requests, boto3's and ours after a warm-up. Everything is run `--repeats` times, in turn, and
+medians are shown; a ratio is the median of the ratios within one turn, so that a machine that is busy for
+a while is so for both. What is not there is skipped with a line; `--aiobotocore` names the folder of a
+`pip install --target`, since nothing else here needs it. `--only` runs one kind. `--write` keeps the
+numbers as dated JSON in benchmarks/results/, beside those of other kinds of the same day.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
-import importlib.util
 import itertools
 import json
 import math
@@ -140,7 +140,8 @@ def boto3_threads(url: str, ca: str, requests: int, **_: Any) -> dict[str, Any]:
         return cpu.over(requests)
 
 
-def aiobotocore(url: str, ca: str, requests: int, **_: Any) -> dict[str, Any]:
+def aiobotocore(url: str, ca: str, requests: int, folder: str, **_: Any) -> dict[str, Any]:
+    sys.path.insert(0, folder)
     from aiobotocore.session import get_session
 
     async def main() -> dict[str, Any]:
@@ -174,6 +175,7 @@ def aiobotocore(url: str, ca: str, requests: int, **_: Any) -> dict[str, Any]:
 def ours(url: str, ca: str, seconds: float, rate: float | None = None, **_: Any) -> dict[str, Any]:
     from include.replay.engine import replay
     from include.replay.pacer import Poisson, Saturating
+    from include.replay.progress import Progress
     from include.replay.request import Request
     from include.replay.target import Credentials, Target
     from include.rollout.names import inference_ids
@@ -185,7 +187,16 @@ def ours(url: str, ca: str, seconds: float, rate: float | None = None, **_: Any)
         credentials=Credentials(access_key="AKIDEXAMPLE", secret_key="secret"),
         ca_file=ca if url.startswith("https") else None,
     )
-    cpu = Cpu()
+    cpu, begun, result = Cpu(), 0, {}
+
+    def hear(progress: Progress) -> None:
+        nonlocal cpu, begun, result
+        count = progress.account.scheduled + progress.account.warm_up
+        if begun == 0:  # connections are made, as boto3's are when it is measured
+            cpu, begun = Cpu(), count
+        else:
+            result = cpu.over(count - begun)
+
     account = replay(
         target=target,
         requests=itertools.cycle([Request(body=row) for row in ROWS]),
@@ -196,8 +207,9 @@ def ours(url: str, ca: str, seconds: float, rate: float | None = None, **_: Any)
         inference_id=inference_ids("benchmark234", 0),
         in_flight=32 if rate is None else 256,
         warm_up=0.5,
+        progress=hear,
+        progress_every=0.5,
     )
-    result = cpu.over(account.scheduled + account.warm_up)
     assert account.answered == account.scheduled, account
     if rate is not None:
         result["late_p50_us"], result["late_p99_us"] = (
@@ -322,14 +334,15 @@ def saturated(
     urls: dict[str, str], ca: str, folder: str, arguments: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
     options = {"ca": ca, "requests": arguments.requests, "seconds": arguments.seconds}
+    options["folder"] = arguments.aiobotocore
     for scheme, url in urls.items():
         base = 0.0
         for name in ("boto3, sequential", "boto3, 32 threads", "aiobotocore, 32 tasks", "hey", "wrk", "ours"):
             if name in {"hey", "wrk"} and shutil.which(name) is None:
                 print(f"  {name} is not installed (Debian's package {name}): skipped")
                 continue
-            if name.startswith("aiobotocore") and importlib.util.find_spec("aiobotocore") is None:
-                print("  aiobotocore is not installed: skipped")
+            if name.startswith("aiobotocore") and arguments.aiobotocore is None:
+                print("  aiobotocore is not there (name its folder with --aiobotocore): skipped")
                 continue
             if name == "hey":
                 found = hey(url, arguments.requests)
@@ -345,17 +358,16 @@ def saturated(
 def paced(urls: dict[str, str], ca: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for rate in RATES:
         options = {"rate": rate, "seconds": arguments.seconds}
-        yield {"kind": "open loop", "at": rate, "client": "timer floor"} | in_process(
-            "timer floor", **options
-        )
+        floor = in_process("timer floor", **options)
+        yield {"kind": "open loop", "at": rate, "client": "timer floor"} | floor
         if rate == RATES[0]:  # beyond it boto3 in threads cannot keep up with the rate
             yield {"kind": "open loop", "at": rate, "scheme": "http", "client": "thread pool"} | in_process(
                 "thread pool", url=urls["http"], ca=ca, **options
             )
         for scheme, url in urls.items():
-            yield {"kind": "open loop", "at": rate, "scheme": scheme, "client": "ours"} | in_process(
-                "ours", url=url, ca=ca, **options
-            )
+            found = in_process("ours", url=url, ca=ca, **options)
+            ratio = {"late_p99_over_floor": found["late_p99_us"] / floor["late_p99_us"]}
+            yield {"kind": "open loop", "at": rate, "scheme": scheme, "client": "ours"} | found | ratio
 
 
 def show(entry: dict[str, Any]) -> None:
@@ -365,6 +377,8 @@ def show(entry: dict[str, Any]) -> None:
         text += f"  {entry['times_less_than_boto3']:>6}x"
     elif entry["kind"] == "open loop":
         text += f"  late p50 {entry['late_p50_us']} us, p99 {entry['late_p99_us']} us"
+        if "late_p99_over_floor" in entry:
+            text += f", {entry['late_p99_over_floor']} times the machine's own"
     else:
         text += "  " + ", ".join(f"{k} {v}" for k, v in entry.items() if k.startswith("peak"))
     print(text, flush=True)
@@ -386,6 +400,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--only", choices=KINDS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--aiobotocore", metavar="FOLDER")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--client", choices=[*CLIENTS], help=argparse.SUPPRESS)
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
