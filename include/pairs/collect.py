@@ -23,7 +23,7 @@ from include.rollout.comparison import Output, PairsSection
 from include.rollout.errors import EvidenceError
 from include.rollout.pairs import Pairs
 
-MEMORY = "72MB"  # of the join; what does not fit is spilled to disk
+MEMORY = "88MB"  # of the join; what does not fit is spilled to disk
 THREADS = 2
 
 
@@ -71,6 +71,9 @@ def collect(
             for side, folder in (("production", production), ("shadow", shadow)):
                 _stage(connection, side, folder, terms, span, begin, end)
             joining.join(connection, terms)
+            connection.execute(
+                "SET threads = 1"
+            )  # each thread that groups keeps blocks that cannot be spilled
             counted = counting.count(connection, terms, span, period)
             return replace(counted, predictions=predictions(connection, span)) if sample else counted
         except duckdb.Error as error:
@@ -84,11 +87,11 @@ def collect(
 
 def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
-        ":memory:",
+        str(spill / "pairs.db"),
         config={
             "memory_limit": MEMORY,
             "threads": THREADS,
-            "temp_directory": str(spill),
+            "temp_directory": str(spill / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
             "TimeZone": "UTC",  # of a time that names none
