@@ -1,12 +1,14 @@
 """Captures into pairs: ours beside json + pandas, interleaved in one run, on the same files.
 
-    python benchmarks/pairs.py [--pairs 1000000] [--rounds 3] [--folder DIR] [--ours] [--make] [--write]
+    python benchmarks/pairs.py [--pairs 1000000] [--rounds 3] [--folder DIR] [--ours] [--make]
+                              [--simdjson PYTHON] [--write]
 
 The captures are SageMaker's, of both variants: CSV inputs of 69 columns, a probability as the answer, an InferenceId
 each, five minutes a file. Both sides do the same: parse, join on the id, count the flips of a decision, mean and 99 %
 of the difference, and flips per segment of an input column; that their answers are equal is checked. Each measurement
 is a process of its own, so that its peak memory is its own; ratios compare one run only. `--folder` keeps the captures
-for another run, `--make` only makes them, `--ours` leaves pandas out (it needs some gigabytes). `--write` keeps the
+for another run, `--make` only makes them, `--ours` leaves pandas out. `--simdjson` names a Python that
+has pysimdjson: it only parses every line and looks at nothing, which is less than half of the work. `--write` keeps the
 numbers as dated JSON in benchmarks/results/.
 """
 
@@ -125,10 +127,23 @@ def pandas(folder: Path) -> dict[str, Any]:
     }
 
 
-def measured(tool: str, folder: Path) -> dict[str, Any]:
+def simdjson(folder: Path) -> dict[str, Any]:
+    """Parse every line and do nothing with it."""
+    import simdjson  # type: ignore[import-not-found]
+
+    parser, lines = simdjson.Parser(), 0
+    for path in sorted(folder.rglob("*.jsonl")):
+        with path.open("rb") as file:
+            for line in file:
+                parser.parse(line)
+                lines += 1
+    return {"pairs": lines // 2}
+
+
+def measured(tool: str, folder: Path, python: str = sys.executable) -> dict[str, Any]:
     """Run one tool in a process of its own and return what it found and took."""
     done = subprocess.run(
-        [sys.executable, __file__, "--tool", tool, "--folder", str(folder)],
+        [python, __file__, "--tool", tool, "--folder", str(folder)],
         check=True,
         capture_output=True,
         text=True,
@@ -140,7 +155,7 @@ def measured(tool: str, folder: Path) -> dict[str, Any]:
 def run(tool: str, folder: Path) -> None:
     """Do one tool's work and print what it found and took, as JSON."""
     began = time.perf_counter()
-    found = {"ours": ours, "pandas": pandas}[tool](folder)
+    found = {"ours": ours, "pandas": pandas, "simdjson": simdjson}[tool](folder)
     seconds = time.perf_counter() - began
     usage = resource.getrusage(resource.RUSAGE_SELF)
     took = {
@@ -159,16 +174,24 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} at the start; "
         f"{2 * arguments.pairs:,} records, {size / 1e9:.2f} GB"
     )
-    tools = ["ours"] if arguments.ours else ["ours", "pandas"]
-    entries = [measured(tool, folder) for _ in range(arguments.rounds) for tool in tools]
+    tools = {"ours": sys.executable}
+    if not arguments.ours:
+        tools["pandas"] = sys.executable
+    if arguments.simdjson:
+        tools["simdjson"] = arguments.simdjson
+    entries = [
+        measured(tool, folder, python) for _ in range(arguments.rounds) for tool, python in tools.items()
+    ]
     for entry in entries:
         print(
-            f"{entry['tool']:7} {entry['seconds']:7.2f} s {entry['cpu']:7.2f} s CPU {entry['peak_mb']:7.0f} MB"
+            f"{entry['tool']:8} {entry['seconds']:7.2f} s {entry['cpu']:7.2f} s CPU {entry['peak_mb']:7.0f} MB"
         )
     first = entries[0]["found"]
     assert first["pairs"] == arguments.pairs
     for entry in entries:
         found = entry["found"]
+        if entry["tool"] == "simdjson":
+            continue
         assert (found["flips"], found["segments"]) == (first["flips"], first["segments"]), entry
         assert abs(found["mean"] - first["mean"]) < 1e-9, entry
         assert abs(found["p99"] / first["p99"] - 1) < 0.01, entry
@@ -181,7 +204,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     }
     for tool, median in medians.items():
         ratios = ", ".join(f"{name} {value / medians['ours'][name]:.2f}x" for name, value in median.items())
-        print(f"{tool:7} median {median['seconds']:.2f} s, {median['peak_mb']:.0f} MB ({ratios} of ours)")
+        print(f"{tool:8} median {median['seconds']:.2f} s, {median['peak_mb']:.0f} MB ({ratios} of ours)")
     if arguments.write:
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         path = ROOT / "benchmarks" / "results" / f"pairs-{arguments.pairs}-{today}.json"
@@ -211,8 +234,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--ours", action="store_true")
     parser.add_argument("--make", action="store_true")
+    parser.add_argument("--simdjson", metavar="PYTHON")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--tool", choices=("ours", "pandas"), help=argparse.SUPPRESS)
+    parser.add_argument("--tool", choices=("ours", "pandas", "simdjson"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.tool:
         run(arguments.tool, arguments.folder)
