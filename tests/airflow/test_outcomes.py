@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(2400)
 
 AT_ONCE = 6
 DRY = {"mode": "dry_run"}
+WATCHED = {"promotion": {"watch": 10}}
 NO_METRICS = {"window": {"opening": 15}}
 BEFORE_A_DECISION = ("register", "deploy_shadow", "replay", "monitor_window", "evaluate_gates", "decide")
 
@@ -158,6 +159,9 @@ CASES = {
     "raise-open": lambda stage: simple(stage, "raise-open", sabotage={"open": "raise after"}),
     "kill-open": lambda stage: simple(stage, "kill-open", sabotage={"open": "kill after"}),
     **{name: crash(name) for name in CRASHES},
+    "watched": lambda stage: simple(stage, "watched", **WATCHED),
+    "raise-watch": lambda stage: simple(stage, "raise-watch", sabotage={"watch": "raise before"}, **WATCHED),
+    "kill-watch": lambda stage: simple(stage, "kill-watch", sabotage={"watch": "kill before"}, **WATCHED),
     "kill-settle": killed_settle,
     "raise-settle": raised_settle,
     "mark-replay-running": marked_running_task,
@@ -237,6 +241,24 @@ def test_without_a_decision_that_was_carried_out_the_rollout_crashed(run):
 @pytest.mark.parametrize("run", [name for name in CRASHES if name.startswith("raise")], indirect=True)
 def test_an_exception_is_named_in_the_outcome(run):
     assert "sabotaged" in run.record.get("outcome")["reason"]
+
+
+@pytest.mark.parametrize("run", ["watched"], indirect=True)
+def test_a_promoted_candidate_is_watched_and_stays(run):
+    assert (run.end, run.colour) == ("PROMOTED", "success"), run.states()
+    assert run.record.get("watch/over")["closed"] == "end"
+    text = run.stage.api.log(DAG, run.run_id, "watch")
+    looks = [key for key in run.record.written_keys() if key.startswith("watch/2")]
+    assert looks
+    for key in looks:
+        assert run.record.get(key)["line"] in text
+
+
+@pytest.mark.parametrize("run", ["raise-watch", "kill-watch"], indirect=True)
+def test_a_watch_that_dies_takes_nothing_back_and_the_outcome_says_so(run):
+    assert (run.end, run.colour) == ("PROMOTED", "success"), run.states()
+    assert run.record.get("outcome")["reason"].endswith("its watch was cut short")
+    assert run.holder is None
 
 
 @pytest.mark.parametrize("run", ["kill-settle", "raise-settle"], indirect=True)
