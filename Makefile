@@ -41,7 +41,7 @@ test: setup ## Run every test (the full matrices are in `make soak`)
 test-clients: setup ## Run unmodified AWS clients against the local SageMaker, each from its own lock
 	$(PY) -m tests.clients.run
 
-soak: setup ## Run every test with the full matrices; takes hours
+soak: setup ## Run every test with the full matrices, for hours; PYTEST_ARGS="--slice 3/24" runs a part
 	$(PY) -m pytest --soak $(PYTEST_ARGS)
 
 demo: setup ## Run the rollouts of the demonstration on a local SageMaker and a real Airflow

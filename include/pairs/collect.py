@@ -76,6 +76,11 @@ def collect(
             )  # each thread that groups keeps blocks that cannot be spilled
             counted = counting.count(connection, terms, span, period)
             return replace(counted, predictions=predictions(connection, span)) if sample else counted
+        except duckdb.OutOfMemoryException as error:
+            raise EvidenceError(
+                f"the captures in {production} and {shadow} outgrow the {MEMORY} of the join; capture a smaller "
+                "percentage, or shorten the window."
+            ) from error
         except duckdb.Error as error:
             raise EvidenceError(
                 f"the captures in {production} and {shadow} could not be compared ({str(error).splitlines()[0]}); "

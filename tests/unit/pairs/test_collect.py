@@ -264,3 +264,10 @@ def test_every_record_is_accounted_for(pairs, production, shadow):
         assert records.read == len(lines_given) == accounted(records)
     assert found.production.matched == found.shadow.matched == found.all.n + found.unreadable
     assert sum(n for n, _ in found.periods.values()) == found.all.n
+
+
+def test_captures_that_outgrow_the_joins_memory_are_refused_with_a_way_out(pairs, monkeypatch):
+    monkeypatch.setattr("include.pairs.collect.MEMORY", "1MB")
+    rows = [record("1", id=f"{i}", input="x" * 100) for i in range(5000)]
+    with pytest.raises(EvidenceError, match=r"outgrow the 1MB of the join; capture a smaller percentage"):
+        pairs(rows, rows)
