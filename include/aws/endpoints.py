@@ -189,8 +189,8 @@ def begin_update(
     Raises ForeignChangeError when the endpoint is gone, or on or going to a config that is not ours;
     DeploymentError when it cannot be updated (Failed, being deleted); CloudError when AWS refuses.
     """
-    allowed()
     while True:
+        allowed()  # before each look: a look may take long, and the fence may be raised meanwhile
         looked = clock()
         state = describe(clients, endpoint)
         refuse_foreign(state, endpoint, ours)

@@ -9,6 +9,7 @@ from typing import Any
 
 from include.aws.clients import Clients
 from include.aws.faults import calling
+from include.rollout.errors import CloudError
 from include.rollout.evidence import Evidence, Period, Threshold
 
 NAMESPACE = "AWS/SageMaker"
@@ -125,7 +126,11 @@ def _query(
 def _data(
     clients: Clients, queries: list[dict[str, Any]], begin: datetime, end: datetime, period: int
 ) -> Iterator[tuple[str, datetime, float]]:
-    """Yield (query id, period start, value) within CloudWatch's limits of queries and datapoints per call."""
+    """Yield (query id, period start, value) within CloudWatch's limits of queries and datapoints per call.
+
+    Raises CloudError unless each query was answered whole: GetMetricData answers 200 also where it could not read a
+    metric, says so in the result's StatusCode alone, and an error metric without values would count as no errors.
+    """
     span = max(1, _DATAPOINTS_PER_CALL // max(1, min(len(queries), _QUERIES_PER_CALL)))
     step = timedelta(seconds=period * span)
     for first in range(0, len(queries), _QUERIES_PER_CALL):
@@ -133,15 +138,37 @@ def _data(
         start = begin
         while start < end:
             stop = min(start + step, end)
+            told = {str(query["Id"]): "missing" for query in part}
             with calling(f"Reading {len(part)} metrics from CloudWatch"):
                 pages = clients.cloudwatch.get_paginator("get_metric_data").paginate(
                     MetricDataQueries=part, StartTime=start, EndTime=stop, ScanBy="TimestampAscending"
                 )
                 for page in pages:
                     for result in page["MetricDataResults"]:
+                        told[result["Id"]] = result.get("StatusCode", "Complete")
                         for moment, value in zip(result["Timestamps"], result["Values"], strict=True):
                             yield result["Id"], moment, float(value)
+            _refuse_unread(part, told)
             start = stop
+
+
+def _refuse_unread(queries: Sequence[Mapping[str, Any]], told: Mapping[str, str]) -> None:
+    """Raise CloudError for a query whose last page says that its values are not all there."""
+    for query in queries:
+        status = told[query["Id"]]
+        if status == "Complete":
+            continue
+        name = query["MetricStat"]["Metric"]["MetricName"]
+        raise CloudError(
+            f"CloudWatch gave no whole answer about {name} ({status}); "
+            + (
+                "allow the connection's role cloudwatch:GetMetricData."
+                if status == "Forbidden"
+                else "what it left out is not known, so it is asked again."
+            ),
+            status,
+            transient=status != "Forbidden",
+        )
 
 
 def _whole(

@@ -140,7 +140,11 @@ def _carried_out(rollout: Rollout) -> End | None:
     refused = refused_by_approval(rollout) is not None
     undone = refused or taken_back(rollout) is not None
     stage = Stage.PROMOTED if decision["action"] == Action.PROMOTE and not undone else Stage.BASELINE
-    if not (state.in_service and state.config == config_name(rollout.id, stage, baseline)):
+    target = config_name(rollout.id, stage, baseline)
+    # What was noted stands while the endpoint scales, or SageMaker maintains it: that is Updating, on the same config.
+    noted = ledger.read(Kind.PROMOTION if stage is Stage.PROMOTED else Kind.RESTORE) is not None
+    still = state.in_service or (noted and state.pending in (None, target))
+    if state.config != target or not still:
         return None
     if stage is Stage.PROMOTED:
         rollout.write(

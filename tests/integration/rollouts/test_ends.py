@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,13 +28,15 @@ from include.rollout.errors import (
     TerminalError,
 )
 from include.rollout.stage import Stage
-from include.rollout.verdict import End, Verdict
+from include.rollout.verdict import Action, End, Verdict
 from include.steps.decide import decide
 from include.steps.deploy import deploy_shadow
 from include.steps.janitor import settle_dead, unsettled
 from include.steps.judge import settle_verdict
+from include.steps.promote import promote
 from include.steps.reach import reach
 from include.steps.register import register
+from include.steps.restore import roll_back
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources, serves, session
 
@@ -253,6 +256,30 @@ def test_a_task_that_settle_overtook_changes_nothing_any_more(
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
 
 
+def test_a_fence_that_is_raised_while_a_look_takes_long_stops_the_update(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    run.open()
+    lease = run.rollout.lease()
+
+    def slow() -> Iterator[float]:
+        yield 0.0
+        run.rollout.leases.raise_fence(lease)
+        yield from itertools.count(10.0)  # what was seen is too old by now, so it is looked at again
+
+    with pytest.raises(FenceError):
+        endpoints.begin_update(
+            clients,
+            endpoint,
+            config=f"{endpoint}-never",
+            ours={f"{endpoint}-config"},
+            allowed=run.rollout.guard(lease),
+            clock=slow().__next__,
+        )
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -400,3 +427,26 @@ def test_a_decision_that_was_not_carried_out_before_settling_is_a_crash(
     assert run.step(settle) is End.CRASHED
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     assert run.rollout.ledger.read("restore") is None
+
+
+@pytest.mark.parametrize(("verdict", "end"), [("PROMOTE", End.PROMOTED), ("INCONCLUSIVE", End.INCONCLUSIVE)])
+def test_a_decision_that_was_carried_out_stands_while_the_endpoint_scales_or_is_maintained(
+    clients: Clients, endpoint: str, drive: Make, faults: Callable[..., None], verdict: str, end: End
+) -> None:
+    run = drive()
+    run.begin()
+    run.rollout.write(
+        "verdict",
+        {"verdict": verdict, "reason": "a test says so", "closed": "end", "gate": None, "evidence": "0" * 64},
+    )
+    run.step(promote if decide(run.rollout) is Action.PROMOTE else roll_back)
+    carried_out, _ = serves(clients, endpoint)
+    faults(maintenance=600, endpoint=endpoint)
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert state.status == "SystemUpdating"
+    assert settle(run.rollout) is end
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert (state.config, state.pending) == (carried_out, None)
+    assert run.rollout.leases.current(endpoint) is None
