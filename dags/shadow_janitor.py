@@ -3,7 +3,7 @@
 It also deletes the configs and models that former promotions left on an endpoint and nothing uses any more.
 
 A rollout settles itself; this is for the run that was deleted, or whose settling was killed for good. Only rollouts
-whose run Airflow knows to be over are touched.
+whose run Airflow knows to be over are touched, and, once their lease has expired, those whose run it does not know.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The janitor's tasks: it settles only where Airflow says that the owning run is over."""
+"""The janitor's tasks: it settles where Airflow says that the owning run is over, or its lease was left behind."""
 
 from __future__ import annotations
 
@@ -27,21 +27,28 @@ def tidy_endpoints() -> list[str]:
 
 
 def settle_dead_rollouts() -> list[str]:
-    """Settle every rollout that has no outcome although its run is over; one that fails does not stop the others."""
+    """Settle every rollout that has no outcome although its run is over, or unknown and its lease has expired.
+
+    One that fails does not stop the others.
+    """
     from include.ledger.reader import Reader
     from include.rollout.errors import RolloutError
-    from include.steps.janitor import settle_dead, unsettled
+    from include.steps.janitor import is_left_behind, settle_dead, unsettled
 
     ledger, connection = ledger_place()
     settled, failed = [], []
     for identity, run in unsettled(Reader(store_of(ledger, connection))):
-        if run_is_over(run) is not True:
+        over = run_is_over(run)
+        if over is False:
             continue
-        rollout = rollout_at(run.dag_id, run.run_id, ledger=ledger, ledger_connection=connection)
         try:
-            settled.append(f"{identity} {settle_dead(rollout).value}")
-        except RolloutError as error:
+            rollout = rollout_at(run.dag_id, run.run_id, ledger=ledger, ledger_connection=connection)
+            if is_left_behind(rollout, over=over, now=rollout.now()):
+                settled.append(f"{identity} {settle_dead(rollout).value}")
+        except Exception as error:
             log.error("[%s janitor] %s", identity, error)
+            if over is None:
+                continue  # another Airflow's, perhaps, with connections that are not known here
             failed.append(identity)
     if failed:
         raise RolloutError(

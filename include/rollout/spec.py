@@ -18,6 +18,7 @@ from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
 from include.rollout.section import InstanceType, Name, Section
+from include.rollout.window import kept
 
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
 
@@ -124,6 +125,12 @@ class WindowSection(Section):
                 )
         if self.maximum < self.length:
             problems.append(f"maximum is {self.maximum}; it must be at least length ({self.length})")
+        if self.maximum + self.lag > kept(self.period):
+            problems.append(
+                f"maximum is {self.maximum} with period {self.period}; CloudWatch gives such periods back for "
+                f"{kept(self.period)} s only (lag included), and then the window's begin is gone: take a longer period "
+                "or a shorter maximum"
+            )
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -5,6 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+_KEPT = ((60, 3 * 3600), (300, 15 * 86400), (3600, 63 * 86400))  # CloudWatch: below a period, for how long
+_READING = (
+    900  # seconds that the last reading may take after the lag: the task that waits for it, and its repeats
+)
+
+
+def kept(period: int) -> int:
+    """Return the seconds that a window with its lag may last so that its begin can still be read at its end.
+
+    CloudWatch answers no points to a request that begins more than 3 hours ago unless its period is a multiple of a
+    minute, 15 days unless it is one of 5 minutes, 63 days unless it is one of an hour (GetMetricData).
+    """
+    return next(seconds for step, seconds in _KEPT if period % step) - _READING
+
 
 def floor_to(moment: datetime, period: int) -> datetime:
     """Return the start of the period (seconds since the epoch, UTC) that `moment` lies in."""

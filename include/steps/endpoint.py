@@ -11,6 +11,8 @@ from include.rollout.errors import RefusedError
 from include.rollout.spec import RolloutSpec
 from include.steps.creation import new_baseline
 
+_USUAL = 60  # seconds between a variant's metrics
+
 
 def read_baseline(clients: Clients, spec: RolloutSpec, rollout: str) -> Baseline:
     """Return the endpoint's complete state, or raise RefusedError, in one sentence, when it cannot take a shadow.
@@ -54,6 +56,7 @@ def read_baseline(clients: Clients, spec: RolloutSpec, rollout: str) -> Baseline
             "be restored, so update the endpoint to a config that exists first."
         )
     _refuse_excluded(name, config, live.name)
+    _refuse_coarse(name, config, spec.window.period)
     variant: dict[str, Any] = next(v for v in config["ProductionVariants"] if v["VariantName"] == live.name)
     model = registry.describe_model(clients, variant["ModelName"])
     if model is None:
@@ -77,6 +80,19 @@ def read_baseline(clients: Clients, spec: RolloutSpec, rollout: str) -> Baseline
         tags=endpoints.tags(clients, state.arn),
         scaling=scaling.targets(clients, name, live.name),
     )
+
+
+def _refuse_coarse(name: str, config: dict[str, Any], period: int) -> None:
+    """Refuse an endpoint whose metrics come less often than the window's periods: most of these would be empty."""
+    section = config.get("MetricsConfig") or {}
+    # The frequency is that of requests and latencies only with enhanced metrics; without, they come every minute.
+    enhanced = section.get("EnableEnhancedMetrics", False)
+    every = int(section.get("MetricPublishFrequencyInSeconds", _USUAL)) if enhanced else _USUAL
+    if period % every:
+        raise RefusedError(
+            f"endpoint {name} publishes its metrics every {every} s and window.period is {period}; make it a multiple of "
+            f"{every}, or give the endpoint enhanced metrics every {period} s."
+        )
 
 
 def _refuse_excluded(name: str, config: dict[str, Any], variant: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from include.ledger.lease import OwnerRun
 from include.ledger.objects import Kind
@@ -64,6 +64,19 @@ def tidy(rollout: Rollout) -> list[str]:
         rollout.leases.release(lease)
     rollout.headline("janitor")(f"deleted {', '.join(deleted)}, which former promotions left")
     return deleted
+
+
+def is_left_behind(rollout: Rollout, *, over: bool | None, now: datetime) -> bool:
+    """Say whether nobody will settle the rollout any more: its run is `over`, or its lease was left behind.
+
+    Where no Airflow can say (None: the run was deleted, or is another Airflow's), the rule is that of whoever would
+    take the lease over: it must still be the rollout's, as seen from here, and have expired.
+    """
+    if over is not None:
+        return over
+    baseline = rollout.ledger.read(Kind.BASELINE)
+    lease = rollout.leases.current(str(baseline["endpoint"])) if baseline is not None else None
+    return lease is not None and lease.owner == rollout.id and now >= lease.expires
 
 
 def _run(entry: Entry) -> OwnerRun:

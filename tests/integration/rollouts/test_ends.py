@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from include.rollout.stage import Stage
 from include.rollout.verdict import Action, End, Verdict
 from include.steps.decide import decide
 from include.steps.deploy import deploy_shadow
-from include.steps.janitor import settle_dead, unsettled
+from include.steps.janitor import is_left_behind, settle_dead, unsettled
 from include.steps.judge import settle_verdict
 from include.steps.promote import promote
 from include.steps.reach import reach
@@ -305,20 +306,31 @@ def test_what_cannot_work_is_refused_in_a_sentence_before_anything_is_touched(
     assert resources(clients, run.rollout.id) == []
 
 
-def test_an_endpoint_with_two_production_variants_is_refused(
-    clients: Clients, endpoint: str, drive: Make
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("production", "second"), "2 production variants"),
+        (
+            ("production",),
+            r"publishes its metrics every 60 s and window.period is 10; make it a multiple of 60",
+        ),
+    ],
+    ids=["two variants", "coarse metrics"],
+)
+def test_an_endpoint_that_cannot_be_compared_is_refused(
+    clients: Clients, endpoint: str, drive: Make, names: tuple[str, ...], said: str
 ) -> None:
     variant = clients.sagemaker.describe_endpoint_config(EndpointConfigName=f"{endpoint}-config")[
         "ProductionVariants"
     ][0]
     clients.sagemaker.create_endpoint_config(
         EndpointConfigName=f"{endpoint}-two",
-        ProductionVariants=[variant, {**variant, "VariantName": "second"}],
+        ProductionVariants=[{**variant, "VariantName": name} for name in names],
     )
     clients.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-two")
     clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
     run = drive()
-    with pytest.raises(RefusedError, match="2 production variants"):
+    with pytest.raises(RefusedError, match=said):
         run.open()
 
 
@@ -346,6 +358,19 @@ def test_the_janitor_settles_what_a_dead_run_left(clients: Clients, endpoint: st
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     assert resources(clients, run.rollout.id) == []
     assert run.rollout.id not in {identity for identity, _ in unsettled(reader)}
+
+
+def test_the_janitor_takes_what_no_airflow_knows_by_its_expired_lease_alone(drive: Make) -> None:
+    run = drive()
+    run.open()
+    lease = run.rollout.lease()
+    early, late = lease.expires - timedelta(seconds=1), lease.expires
+    assert [
+        is_left_behind(run.rollout, over=over, now=now)
+        for over, now in ((None, early), (None, late), (False, late), (True, early))
+    ] == [False, True, False, True]
+    run.rollout.leases.release(lease)  # as seen with other credentials, where it is none of ours
+    assert not is_left_behind(run.rollout, over=None, now=late)
 
 
 def test_a_ledger_that_fails_while_a_rollout_is_opened_refuses_it_and_frees_the_endpoint(

@@ -72,7 +72,7 @@ def test_it_has_the_variants_of_the_shadow_config_and_says_where_captures_go() -
 def test_its_schedule_is_beyond_all_that_the_rollout_may_wait_for() -> None:
     asked = spec(window={"length": DAY, "maximum": 2 * DAY})
     assert asked.test_seconds > 4 * DAY
-    longest = spec(window={"length": 20 * DAY, "maximum": 29 * DAY})
+    longest = spec(window={"period": 300, "length": 20 * DAY, "maximum": 29 * DAY})
     assert longest.test_seconds == 30 * DAY
     kept = spec(promotion={"approval": True, "keep_shadow": True, "approval_timeout": 3 * DAY})
     assert kept.test_seconds == spec().test_seconds + 3 * DAY
@@ -83,7 +83,7 @@ def test_its_schedule_is_beyond_all_that_the_rollout_may_wait_for() -> None:
     [
         ({"sampling": 0.125}, "sampling 0.125; a managed test copies whole per cents"),
         ({"capture": {"destination": "s3://captures/x", "percentage": 50}}, "set it to 100"),
-        ({"window": {"maximum": 30 * DAY}}, "shorten window.maximum"),
+        ({"window": {"period": 300, "maximum": 30 * DAY}}, "shorten window.maximum"),
     ],
 )
 def test_what_a_managed_test_cannot_do_is_refused(changes: dict[str, Any], said: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.rollout.window import Window, ceil_to, floor_to
+from include.rollout.window import Window, ceil_to, floor_to, kept
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -53,3 +53,14 @@ def test_rounding_keeps_to_periods(naive: datetime, period: int) -> None:
     assert low <= moment <= high
     assert low.timestamp() % period == 0 == high.timestamp() % period
     assert high - low in (timedelta(0), timedelta(seconds=period))
+
+
+def test_a_window_is_no_longer_than_cloudwatch_keeps_its_periods() -> None:
+    day = 86400
+    assert [kept(period) + 900 for period in (10, 30, 60, 240, 300)] == [
+        3 * 3600,
+        3 * 3600,
+        15 * day,
+        15 * day,
+        63 * day,
+    ]
