@@ -1,6 +1,7 @@
 """Resources on disk: one small JSON file each, replaced atomically, so a SIGKILL loses nothing."""
 
 import fcntl
+import hashlib
 import json
 import os
 import urllib.parse
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Record = dict[str, Any]
+
+_LONGEST_FILE = 200  # characters of a file's name before its ending; file systems have 255 bytes
+_HASHED = (
+    "~"  # begins the name of a file that is too short for its record's name, which stands beside the record
+)
 
 
 class Table(MutableMapping[str, Record]):
@@ -22,7 +28,10 @@ class Table(MutableMapping[str, Record]):
         folder.mkdir(parents=True, exist_ok=True)
         self._records: dict[str, Record] = {}
         for file in sorted(folder.glob("*.json")):
-            self._records[urllib.parse.unquote(file.stem)] = json.loads(file.read_text())
+            name, record = urllib.parse.unquote(file.stem), json.loads(file.read_text())
+            if name.startswith(_HASHED):
+                name, record = record
+            self._records[name] = record
 
     def __getitem__(self, name: str) -> Record:
         return self._records[name]
@@ -30,7 +39,8 @@ class Table(MutableMapping[str, Record]):
     def __setitem__(self, name: str, record: Record) -> None:
         file = self._file(name)
         partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(record, indent=1))
+        kept = [name, record] if file.name.startswith(_HASHED) else record
+        partial.write_text(json.dumps(kept, indent=1))
         os.replace(partial, file)
         self._records[name] = record
 
@@ -45,7 +55,10 @@ class Table(MutableMapping[str, Record]):
         return len(self._records)
 
     def _file(self, name: str) -> Path:
-        return self._folder / f"{urllib.parse.quote(name, safe='')}.json"
+        stem = urllib.parse.quote(name, safe="")
+        if len(stem) > _LONGEST_FILE or stem.startswith(_HASHED):
+            stem = _HASHED + hashlib.sha256(name.encode()).hexdigest()
+        return self._folder / f"{stem}.json"
 
 
 class StateInUseError(Exception):

@@ -32,3 +32,16 @@ def test_a_second_process_is_told_who_has_the_folder(tmp_path: Path) -> None:
         claim(tmp_path)
     lock.close()
     claim(tmp_path).close()
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 255, "é" * 120, "a b/" * 64, "~" * 3], ids=["long", "accents", "spaces", "tilde"]
+)
+def test_names_longer_than_a_files_may_be_are_kept_whole(tmp_path: Path, name: str) -> None:
+    table = Table(tmp_path)
+    table[name] = {"n": 1}
+    table[name[:-1] + "!"] = {"n": 2}
+    again = Table(tmp_path)
+    assert dict(again) == {name: {"n": 1}, name[:-1] + "!": {"n": 2}}
+    del again[name]
+    assert list(Table(tmp_path)) == [name[:-1] + "!"]
