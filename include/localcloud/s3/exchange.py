@@ -72,7 +72,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     if header is None or not header.startswith("bytes=") or "," in header:
         return None
     first, dash, last = header.removeprefix("bytes=").strip().partition("-")
-    if not dash or not (first or last) or not (first + last).isdigit():
+    if not dash or not (first or last) or not (first + last).isdecimal():
         return None
     if first:
         start = int(first)

@@ -56,7 +56,8 @@ def named(method: str, address: Address, query: Mapping[str, str]) -> str:
     for name, model_method, model_level, subresource in _model():
         if (model_method, model_level) == (method, level) and subresource and subresource in query:
             return name
-    return f"{method} on a {level}"
+    asked = " and ".join(sorted(query.keys() & _subresources()))
+    return f"{method} {level}" + (f" with {asked}" if asked else "")
 
 
 def _level(address: Address) -> str:

@@ -1,6 +1,5 @@
 """S3 over HTTP: each operation from its request to its response."""
 
-import base64
 import logging
 import urllib.parse
 import uuid
@@ -16,11 +15,11 @@ from include.localcloud.s3.condition import WriteCondition, copy_source_refused,
 from include.localcloud.s3.error import S3Error
 from include.localcloud.s3.exchange import FULL_OBJECT, byte_range, content, described, kept_headers
 from include.localcloud.s3.index import Stored
+from include.localcloud.s3.parameter import check_version, integer, limited, start_of, token_of, whole
 from include.localcloud.s3.store import ObjectStore
 
 log = logging.getLogger(__name__)
 
-_MOST_LISTED = 1000  # objects, parts or uploads in one answer
 _MOST_BUCKETS = 10_000  # in one answer
 _XML = {"Content-Type": "application/xml"}
 
@@ -58,6 +57,7 @@ class S3Service:
                 text = f"The local cloud does not support the S3 operation {missing}."
                 raise S3Error("NotImplemented", text, 400)
             self._faults.raise_for(name)
+            check_version(call.query.get("versionId"))
             response: Response = await getattr(self, name)(call)
         except (chunked.MalformedChunkError, xml.MalformedXMLError) as error:
             code = "MalformedXML" if isinstance(error, xml.MalformedXMLError) else "IncompleteBody"
@@ -76,7 +76,7 @@ class S3Service:
     async def ListBuckets(self, call: _Call) -> Response:
         query = call.query
         token = query.get("continuation-token")
-        after = "" if token is None else _from_token(token)
+        after = "" if token is None else start_of(token)
         found = [
             (name, created)
             for name, created, region in self._store.buckets()
@@ -84,7 +84,7 @@ class S3Service:
             and name.startswith(query.get("prefix", ""))
             and query.get("bucket-region") in {None, region}
         ]
-        limit = _integer(query, "max-buckets", _MOST_BUCKETS)
+        limit = integer(query, "max-buckets", _MOST_BUCKETS)
         if not 1 <= limit <= _MOST_BUCKETS:
             raise S3Error("InvalidArgument", f"max-buckets must be between 1 and {_MOST_BUCKETS}", 400)
         return Response(
@@ -93,7 +93,7 @@ class S3Service:
             document.buckets(
                 found[:limit],
                 query.get("prefix"),
-                _token(found[limit - 1][0]) if len(found) > limit else None,
+                token_of(found[limit - 1][0]) if len(found) > limit else None,
             ),
         )
 
@@ -131,7 +131,7 @@ class S3Service:
         after = call.query.get("start-after", "")
         return await self._list(
             call,
-            start="" if token is None else _from_token(token),
+            start="" if token is None else start_of(token),
             after=after if token is None else "",
             v2=[
                 xml.element("ContinuationToken", token),
@@ -146,7 +146,7 @@ class S3Service:
         await self._before_listing()
         query = call.query
         encoding = query.get("encoding-type")
-        limit = _limit(query, "max-keys")
+        limit = limited(query, "max-keys")
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         page = self._store.listing(
             call.address.bucket, prefix=prefix, delimiter=delimiter, start=start, after=after, limit=limit
@@ -163,7 +163,7 @@ class S3Service:
         if v2 is not None:
             fields += [*v2, xml.element("KeyCount", len(page.objects) + len(page.prefixes))]
             if truncated and page.next_start is not None:
-                fields.append(xml.element("NextContinuationToken", _token(page.next_start)))
+                fields.append(xml.element("NextContinuationToken", token_of(page.next_start)))
         else:
             fields.append(xml.element("Marker", xml.name(after, encoding)))
             if truncated:
@@ -228,14 +228,27 @@ class S3Service:
     async def DeleteObjects(self, call: _Call) -> Response:
         body, _ = content(call.request)
         root = xml.parse(body)
-        keys = [node.findtext("Key") or "" for node in root.iter("Object")]
-        if not 1 <= len(keys) <= 1000:
-            raise S3Error("MalformedXML", f"The document names {len(keys)} keys; 1 to 1000 are allowed.", 400)
-        for key in keys:
-            self._store.delete(call.address.bucket, key)
+        nodes = list(root.iter("Object"))
+        if not 1 <= len(nodes) <= 1000:
+            raise S3Error(
+                "MalformedXML", f"The document names {len(nodes)} keys; 1 to 1000 are allowed.", 400
+            )
+        self._store.region(call.address.bucket)
         quiet = root.findtext("Quiet") == "true"
-        deleted = [] if quiet else [xml.parent("Deleted", [xml.element("Key", key)]) for key in keys]
-        return Response(200, _XML, xml.document("DeleteResult", deleted))
+        outcomes = []
+        for node in nodes:
+            key = node.findtext("Key") or ""
+            try:
+                check_version(node.findtext("VersionId"))
+                condition = WriteCondition(if_match=node.findtext("ETag"))
+                self._store.delete(call.address.bucket, key, condition)
+            except S3Error as error:
+                said = {"Key": key, "Code": error.code, "Message": error.message}
+                outcomes.append(xml.parent("Error", (xml.element(*each) for each in said.items())))
+                continue
+            if not quiet:
+                outcomes.append(xml.parent("Deleted", [xml.element("Key", key)]))
+        return Response(200, _XML, xml.document("DeleteResult", outcomes))
 
     async def CopyObject(self, call: _Call) -> Response:
         source, body = await self._copied(call)
@@ -275,7 +288,7 @@ class S3Service:
 
     async def UploadPart(self, call: _Call) -> Response:
         body, headers = content(call.request)
-        number = _integer(call.query, "partNumber", 0)
+        number = integer(call.query, "partNumber", 0)
         part = await self._store.uploads.put_part(
             call.address.bucket, call.address.key, call.query["uploadId"], number, body
         )
@@ -283,7 +296,7 @@ class S3Service:
 
     async def UploadPartCopy(self, call: _Call) -> Response:
         _, body = await self._copied(call)
-        number = _integer(call.query, "partNumber", 0)
+        number = integer(call.query, "partNumber", 0)
         part = await self._store.uploads.put_part(
             call.address.bucket, call.address.key, call.query["uploadId"], number, body
         )
@@ -294,7 +307,7 @@ class S3Service:
     async def CompleteMultipartUpload(self, call: _Call) -> Response:
         bucket, key = call.address.bucket, call.address.key
         chosen = [
-            (int(node.findtext("PartNumber") or 0), (node.findtext("ETag") or "").strip('"'))
+            (whole("PartNumber", node.findtext("PartNumber")), (node.findtext("ETag") or "").strip('"'))
             for node in xml.parse(call.request.body).iter("Part")
         ]
         condition = WriteCondition.of(call.request.headers)
@@ -309,7 +322,7 @@ class S3Service:
     async def ListParts(self, call: _Call) -> Response:
         bucket, key, upload_id = call.address.bucket, call.address.key, call.query["uploadId"]
         parts = self._store.uploads.parts(bucket, key, upload_id)
-        after, limit = _integer(call.query, "part-number-marker", 0), _limit(call.query, "max-parts")
+        after, limit = integer(call.query, "part-number-marker", 0), limited(call.query, "max-parts")
         return Response(200, _XML, document.parts(bucket, key, upload_id, parts, after=after, limit=limit))
 
     async def ListMultipartUploads(self, call: _Call) -> Response:
@@ -323,34 +336,10 @@ class S3Service:
             if upload.key.startswith(query.get("prefix", ""))
         ]
         after = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
-        limit = _limit(query, "max-uploads")
+        limit = limited(query, "max-uploads")
         return Response(
             200, _XML, document.uploads(call.address.bucket, found, encoding, after=after, limit=limit)
         )
-
-
-def _limit(query: Mapping[str, str], name: str) -> int:
-    return min(_MOST_LISTED, _integer(query, name, _MOST_LISTED))
-
-
-def _integer(query: Mapping[str, str], name: str, default: int) -> int:
-    value = query.get(name)
-    if value is None:
-        return default
-    if not value.isdigit():
-        raise S3Error("InvalidArgument", f"Provided {name} not an integer or within integer range", 400)
-    return int(value)
-
-
-def _token(start: str) -> str:
-    return base64.urlsafe_b64encode(start.encode()).decode()
-
-
-def _from_token(token: str) -> str:
-    try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except ValueError as error:
-        raise S3Error("InvalidArgument", "The continuation token provided is incorrect", 400) from error
 
 
 def _refusal(request: Request, error: S3Error) -> Response:

@@ -121,3 +121,35 @@ def test_a_response_header_asked_for_in_the_query_adds_no_header_of_its_own(ask:
     ask("PUT", "/bkt/k", body=b"1")
     answer = ask("GET", "/bkt/k", "response-content-type=text%2Fplain%0d%0aX-Evil%3A+1")
     assert answer.headers["content-type"] == "text/plain  X-Evil: 1"
+
+
+def test_a_version_that_cannot_be_reads_and_deletes_nothing(ask: Any) -> None:
+    ask("PUT", "/bkt/k", body=b"1")
+    for method in ("GET", "HEAD", "DELETE"):
+        assert ask(method, "/bkt/k", "versionId=3sL4kqtJlcpXroDTDmJ").status == 400
+    named = b"<Delete><Object><Key>k</Key><VersionId>3sL4kqtJlcpXroDTDmJ</VersionId></Object></Delete>"
+    assert b"<Code>InvalidArgument</Code>" in ask("POST", "/bkt", "delete", named).body
+    assert ask("GET", "/bkt/k", "versionId=null").body == b"1"
+
+
+def test_deleting_several_heeds_the_entity_tag_of_each(ask: Any) -> None:
+    tags = {key: ask("PUT", f"/bkt/{key}", body=key.encode()).headers["ETag"] for key in ("a", "b", "c")}
+    objects = f"<Object><Key>a</Key><ETag>{tags['a']}</ETag></Object>"
+    objects += f"<Object><Key>b</Key><ETag>{tags['a']}</ETag></Object><Object><Key>c</Key></Object>"
+    answer = ask("POST", "/bkt", "delete", f"<Delete>{objects}</Delete>".encode()).body
+    assert answer.count(b"<Deleted>") == 2
+    assert b"<Error><Key>b</Key><Code>PreconditionFailed</Code>" in answer
+    assert [ask("GET", f"/bkt/{key}").status for key in ("a", "b", "c")] == [404, 200, 404]
+
+
+def test_numbers_that_are_none_are_invalid_arguments(ask: Any) -> None:
+    ask("PUT", "/bkt/k", body=b"1")
+    part = "<Part><PartNumber>one</PartNumber><ETag>e</ETag></Part>"
+    whole = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
+    for answer in (
+        ask("POST", "/bkt/k", "uploadId=u", whole),
+        ask("PUT", "/bkt/k", "uploadId=u&partNumber=%C2%B2", b"1"),
+        ask("GET", "/bkt", "max-keys=%C2%B2"),
+    ):
+        assert (answer.status, b"<Code>InvalidArgument</Code>" in answer.body) == (400, True)
+    assert ask("GET", "/bkt/k", range="bytes=\xb2-").status == 200
