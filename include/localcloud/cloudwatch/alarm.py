@@ -13,7 +13,7 @@ from typing import Any
 from include.localcloud.cloudwatch.metric import key
 from include.localcloud.cloudwatch.query import get_metric_data
 from include.localcloud.cloudwatch.refusal import invalid, invalid_combination, invalid_value, missing
-from include.localcloud.cloudwatch.statistic import UnknownStatisticError, statistic
+from include.localcloud.cloudwatch.statistic import UnknownStatisticError, fewest_samples, statistic
 from include.localcloud.cloudwatch.store import MetricStore
 from include.localcloud.state import Record
 
@@ -21,6 +21,7 @@ OK, ALARM, INSUFFICIENT = "OK", "ALARM", "INSUFFICIENT_DATA"
 _MORE_PERIODS = 2  # looked at beyond the evaluation periods, when some of those are missing
 _DAY = 86_400
 _TREATMENTS = ("breaching", "notBreaching", "ignore", "missing")
+_LOW_SAMPLES = ("evaluate", "ignore")  # what a percentile of few samples is worth
 _ABOVE: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
@@ -85,6 +86,10 @@ def check(params: Mapping[str, Any]) -> None:
     treatment = params.get("TreatMissingData", "missing")
     if treatment not in _TREATMENTS:
         raise invalid_value(f"TreatMissingData is {treatment}; it must be one of {', '.join(_TREATMENTS)}.")
+    low = params.get("EvaluateLowSampleCountPercentile", "evaluate")
+    if low not in _LOW_SAMPLES:
+        allowed = " or ".join(_LOW_SAMPLES)
+        raise invalid_value(f"EvaluateLowSampleCountPercentile is {low}; it must be {allowed}.")
 
 
 def _check_metric(params: Mapping[str, Any]) -> None:
@@ -140,6 +145,8 @@ def judged(store: MetricStore, alarm: Record, end: int) -> Judgement:
         to_alarm=int(alarm.get("DatapointsToAlarm", count)),
         treatment=alarm.get("TreatMissingData", "missing"),
     )
+    if _too_few(store, alarm, end):
+        state = None
     recent = present[-count:]
     data = json.dumps(
         {
@@ -198,6 +205,15 @@ def _points(store: MetricStore, alarm: Record, start: int, end: int) -> dict[int
     found = store.read(key(alarm), start=start, end=end, period=alarm["Period"], unit=alarm.get("Unit", ""))
     points = {at: read(samples) for at, samples in found.items()}
     return {at: value for at, value in points.items() if value is not None}
+
+
+def _too_few(store: MetricStore, alarm: Record, end: int) -> bool:
+    """Tell whether the alarm leaves its state alone because its percentile is of too few samples."""
+    if alarm.get("EvaluateLowSampleCountPercentile") != "ignore" or "ExtendedStatistic" not in alarm:
+        return False
+    start = end - alarm["EvaluationPeriods"] * period(alarm)
+    found = store.read(key(alarm), start=start, end=end, period=period(alarm), unit=alarm.get("Unit", ""))
+    return sum(samples.count for samples in found.values()) < fewest_samples(alarm["ExtendedStatistic"])
 
 
 def _reason(alarm: Record, recent: Sequence[tuple[int, float]], state: str | None) -> str:

@@ -105,7 +105,7 @@ class Alarms:
                 field: former[field] for field in former if field.startswith("State") or field == "History"
             }
         said = f'Alarm "{name}" {"created" if former is None else "updated"}'
-        self._note(record, "ConfigurationUpdate", said)
+        self._note(record, "ConfigurationUpdate", said, now)
         self._table[name] = record
 
     async def DescribeAlarms(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +166,9 @@ class Alarms:
             and (start is None or item["Timestamp"] >= start.timestamp())
             and (end is None or item["Timestamp"] <= end.timestamp())
         ]
-        items.sort(key=lambda item: item["Timestamp"], reverse=params.get("ScanBy") != "TimestampAscending")
+        items.sort(key=lambda item: item["Timestamp"])  # of one moment, in the order in which they came about
+        if params.get("ScanBy") != "TimestampAscending":
+            items.reverse()
         shown, token = _page(items, params)
         return {"AlarmHistoryItems": shown} | token
 

@@ -5,6 +5,7 @@ without data. Syntax and meaning: CloudWatch user guide, "Using math expressions
 """
 
 import ast
+import keyword
 import math
 import re
 from collections.abc import Callable
@@ -28,8 +29,11 @@ _DEEPEST = 50
 _DEFAULT_PERIOD = 60
 _OF_SEVERAL = ("FILL", "IF", "METRICS", "SLICE", "SORT")
 # Python's words for what metric math writes differently; strings are left alone
-_TOKENS = re.compile(r"\"[^\"]*\"|'[^']*'|\^|&&|\|\||\bAND\b|\bOR\b")
-_IN_PYTHON = {"^": "**", "&&": " and ", "||": " or ", "AND": "and", "OR": "or"}
+_TOKENS = re.compile(r"\"[^\"]*\"|'[^']*'|\^|&&|\|\||\bAND\b|\bOR\b|\b[a-z]\w*")
+_NO_KEYWORD = "é"  # ends an id such as `in`, which is a keyword to Python; no id of a query has this letter
+_IN_PYTHON = {"^": "**", "&&": " and ", "||": " or ", "AND": "and", "OR": "or"} | {
+    word: word + _NO_KEYWORD for word in keyword.kwlist if word not in {"and", "or"}
+}
 
 Lookup = Callable[[str], Value]
 
@@ -106,7 +110,7 @@ class _Evaluation:
             case ast.Constant(value=int() | float() as number):
                 return float(number)
             case ast.Name(id=name):
-                return self._lookup(name)
+                return self._lookup(name.removesuffix(_NO_KEYWORD))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return combined(_OPERATORS[ast.Mult], -1.0, self.value(operand, depth + 1))
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:

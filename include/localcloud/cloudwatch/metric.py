@@ -45,9 +45,12 @@ def is_kept(period: int, age: float) -> bool:
     return all(period % step == 0 for oldest, step in ROLL_UPS if age > oldest)
 
 
-def aligned(start: float, period: int) -> float:
-    """Return a request's start as CloudWatch rounds it: down to the minute, or to a shorter period's division."""
-    step = period if period < 60 else 60
+def aligned(start: float, period: int, now: float) -> float:
+    """Return a request's start as CloudWatch rounds it (API reference, GetMetricData, StartTime).
+
+    Down to the minute, or to a shorter period's division; to 5 minutes or an hour where older points are merged.
+    """
+    step = max([min(period, 60), *(merged for age, merged in ROLL_UPS if now - start > age)])
     return start // step * step
 
 

@@ -115,7 +115,7 @@ class _Results:
             return Series({}, period, _label(query))
         found = self._store.read(
             key(wanted["Metric"]),
-            start=aligned(self._page.start, period),
+            start=aligned(self._page.start, period, self._store.now()),
             end=self._page.end,
             period=period,
             unit=wanted.get("Unit", ""),
@@ -124,7 +124,8 @@ class _Results:
         return Series({at: value for at, value in points.items() if value is not None}, period, _label(query))
 
     def _expression(self, query: Mapping[str, Any]) -> Series | list[Series]:
-        span = Span(start=aligned(self._page.start, query.get("Period", 60)), end=self._page.end)
+        start = aligned(self._page.start, query.get("Period", 60), self._store.now())
+        span = Span(start=start, end=self._page.end)
         try:
             return evaluate(
                 query["Expression"], self.of, query.get("Period", 0), span=span, metrics=self._metrics

@@ -51,10 +51,12 @@ class CloudWatch:
         simple, extended = _readings(params)
         metric = key(params)
         datapoints: list[dict[str, Any]] = []
-        if not is_kept(period, self._clock.now() - start):
+        now = self._clock.now()
+        if not is_kept(period, now - start):
             return {"Label": params["MetricName"], "Datapoints": datapoints}
         for unit in [params["Unit"]] if "Unit" in params else sorted(self._store.units(metric)):
-            found = self._store.read(metric, start=aligned(start, period), end=end, period=period, unit=unit)
+            since = aligned(start, period, now)
+            found = self._store.read(metric, start=since, end=end, period=period, unit=unit)
             for at, samples in found.items():
                 point: dict[str, Any] = {"Timestamp": moment(at), "Unit": unit}
                 point |= {name: read(samples) for name, read in simple.items()}

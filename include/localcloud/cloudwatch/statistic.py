@@ -37,6 +37,17 @@ class _Bounds:
         return samples.between_values(self.low, self.high)
 
 
+def fewest_samples(name: str) -> float:
+    """Return how many samples make the percentile of that name significant; 0 for any other statistic.
+
+    10 / (1 - p) from the median up and 10 / p below (CloudWatch user guide, "Percentile-based alarms and low data
+    samples").
+    """
+    match = _PERCENTILE.fullmatch(name)
+    tail = min(float(match[1]), 100.0 - float(match[1])) / 100.0 if match else 0.0
+    return 10.0 / tail if tail > 0 else 0.0
+
+
 def statistic(name: str) -> Reading:
     """Return what reads this statistic off samples, None where they do not hold it.
 

@@ -216,6 +216,7 @@ def test_deleting_is_all_or_nothing_and_actions_can_be_switched(watch: Watch) ->
         ({"DatapointsToAlarm": 2}, "not be more than EvaluationPeriods"),
         ({"EvaluationPeriods": 1441}, "Metrics cannot be checked across more than a day"),
         ({"TreatMissingData": "guess"}, "must be one of breaching"),
+        ({"EvaluateLowSampleCountPercentile": "guess"}, "must be evaluate or ignore"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "no anomaly detection"),
         ({"ThresholdMetricId": "t"}, "does not support alarms with ThresholdMetricId"),
     ],
@@ -235,3 +236,19 @@ def test_tags_are_kept_when_an_alarm_is_put_again(watch: Watch) -> None:
     )  # AWS ignores the tags of an alarm that exists
     watch.call("UntagResource", ResourceARN=arn, TagKeys=["b"])
     assert watch.call("ListTagsForResource", ResourceARN=arn) == {"Tags": [{"Key": "a", "Value": "2"}]}
+
+
+@pytest.mark.parametrize(("percentile", "fewest"), [("p90", 100), ("p50", 20), ("p20", 50)])
+def test_a_percentile_of_few_samples_changes_nothing_where_it_is_to_be_ignored(
+    watch: Watch, percentile: str, fewest: int
+) -> None:
+    rule = {"Statistic": None, "ExtendedStatistic": percentile}
+    watch.put("careful", EvaluateLowSampleCountPercentile="ignore", **rule)
+    watch.put("hasty", **rule)
+    watch.call("SetAlarmState", AlarmName="careful", StateValue="OK", StateReason="begin")
+    watch.minute(*[9.0] * (fewest - 1))
+    assert (watch.state("careful"), watch.state("hasty")) == ("OK", "ALARM")
+    watch.minute(*[9.0] * fewest)
+    assert watch.state("careful") == "ALARM"
+    watch.minute(1.0)
+    assert (watch.state("careful"), watch.state("hasty")) == ("ALARM", "OK")

@@ -161,3 +161,12 @@ def test_what_is_not_there_is_an_error_that_names_it(expression, said):
 def test_nobody_can_have_a_year_of_seconds_made_up():
     with pytest.raises(ExpressionError, match="more than 100800 points"):
         evaluate("TIME_SERIES(1)", _METRICS.__getitem__, 1, span=Span(start=0, end=31_536_000))
+
+
+@pytest.mark.parametrize("name", ["in", "is", "if", "for", "lambda"])
+def test_an_id_may_be_a_keyword_of_python(name):
+    series = Series({0: 2.0}, 60)
+    found = evaluate(
+        f"IF({name} > 1 AND {name} < 3, {name} * 2, 0)", {name: series}.__getitem__, 60, span=_SPAN
+    )
+    assert dict(found.points) == {0: 4.0}

@@ -303,3 +303,10 @@ def test_metrics_are_listed_once_each_with_filters_and_pages(board, call):
     ]
     assert call("ListMetrics", MetricName="old", RecentlyActive="PT3H")["Metrics"] == []
     assert len(call("ListMetrics", MetricName="old")["Metrics"]) == 1
+
+
+@pytest.mark.parametrize(("days", "period"), [(20, 300), (70, 3600)])
+def test_a_start_from_long_ago_is_rounded_down_to_the_points_that_are_kept(board, data, days, period):
+    board.put([5.0], ago=days * 86400)  # a whole hour ago
+    (result,) = data(_query(period=period), since=days * 86400 - 60.0)["MetricDataResults"]
+    assert result["Values"] == [5.0]
