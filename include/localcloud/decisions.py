@@ -22,7 +22,7 @@ UNDOCUMENTED = (
     "An endpoint is SystemUpdating only while a fault has it maintained; that changes neither LastModifiedTime nor "
     "anything that was asked for, is told of no variant, and a restart ends it.",
     "An inference experiment whose StartTime has passed starts at once; the limits of 1 hour and 30 days hold for "
-    "Create and Update alike, and a schedule beyond them is a ValidationException.",
+    "Create and Update alike, to the nearest minute, and a schedule beyond them is a ValidationException.",
     "On an existing endpoint an inference experiment keeps the production variant's name and model, and may give it "
     "other instances; its generated config takes everything that the experiment has no words for, data capture "
     "included, from the config that served before. Requests that it captures are all requests.",
@@ -65,12 +65,14 @@ UNDOCUMENTED = (
     "model of DeleteModelPackageGroup has.",
     "A quota that a fault sets counts an update's new instances beside those that serve, of a rolling update the "
     "largest batch, and is looked at when the call is made.",
-    "A ClientToken of CreateModelPackage counts for ever; with other parameters it is a ConflictException.",
+    "A ClientToken of CreateModelPackage counts as long as its package exists; with other parameters it is a "
+    "ConflictException.",
     "ListModelPackages lists the newest first unless asked otherwise: the service model says Ascending, but AWS's own "
     "project templates take the first one for the latest. A pagination token is refused with another order than its "
     "own.",
     "ListObjectsV2 with StartAfter beneath a common prefix does not list that prefix again.",
     "GetObject ignores a range it cannot read or that names several ranges, and answers the whole object.",
+    "A container's answer of more bytes than a request may have (6,291,456) is a ModelError with the status 0.",
     "Percentiles interpolate linearly between neighbouring samples; STDDEV in metric math is the population's, and "
     "FILL leaves a series without any point as it is.",
     "A score as recordio-protobuf is one record with the float32 label score.",
@@ -91,8 +93,10 @@ DIFFERENCES = (
     "Model data must be one tar.gz in S3. A deployment keeps it, and scripts from S3, as it first found them: instances "
     "started later run the same, even if the object was replaced or deleted.",
     "A fleet that does not come back after a restart of the local cloud fails its endpoint.",
-    "Buckets have no versions, policies, encryption settings or life cycles; CRC-32C and CRC-64/NVME checksums are "
-    "kept and returned, not verified.",
+    "Buckets have no versions, policies, encryption settings or life cycles, and objects no tags, access lists, locks or "
+    "storage classes: what a write says about these is dropped. CRC-32C and CRC-64/NVME checksums are kept and "
+    "returned, not verified.",
+    "CloudWatch is spoken in CBOR and JSON, as today's SDKs do, not in the Query protocol of older ones.",
     "Services other than SageMaker, its runtime, CloudWatch, Application Auto Scaling and S3 come from moto, keep the machine's time and are "
     "forgotten at a restart.",
     "Every XGBoost or scikit-learn tag runs the one XGBoost or scikit-learn of requirements.lock, scripts run in the "

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, cast
 
 import httptools
 
+LARGEST_ANSWER = 6_291_456  # bytes: the limit of InvokeEndpoint's Body in the service model, requests alike
+
 
 class ExchangeError(Exception):
     """The instance gave no whole answer; the text says why, as AWS puts it to the caller."""
@@ -50,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._timer_at = 0.0
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
+        self._size = 0
 
     def send(self, payload: bytes, timeout: float, finished: Finished) -> None:
         """Send one whole request; `finished` is called later, with an ExchangeError if no whole answer came in time."""
@@ -120,13 +123,20 @@ class Connection(asyncio.Protocol):
         self._finish(reply)
 
     def on_message_begin(self) -> None:
-        self._headers, self._body = {}, []
+        self._headers, self._body, self._size = {}, [], 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower()] = value
 
     def on_body(self, body: bytes) -> None:
-        self._body.append(body)
+        self._size += len(body)
+        if self._size <= LARGEST_ANSWER:
+            self._body.append(body)
+            return
+        self._finish(
+            ExchangeError(f"the container's answer has more than the {LARGEST_ANSWER} bytes that are allowed")
+        )
+        self.close()
 
     def on_message_complete(self) -> None:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)

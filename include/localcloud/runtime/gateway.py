@@ -65,11 +65,10 @@ class Gateway:
         workdir: Path,
         clock: Clock,
         account: str = "123456789012",
-        region: str = "us-east-1",
     ) -> None:
         self._metrics, self._clock = metrics, clock
         self._capture = CaptureWriter(objects, clock)
-        self._account, self._region = account, region
+        self._account = account
         self._fleets: dict[str, Fleet] = {}
         self._beside: dict[str, tuple[Fleet, float]] = {}  # a new fleet that takes a share of the traffic
         self._alive: dict[Fleet, asyncio.Task[None] | None] = {}  # with what meters its processes
@@ -230,11 +229,11 @@ class Gateway:
 
     def _response(self, call: Call, instance: Instance, outcome: Outcome) -> Response:
         self._account_for(call.variant, instance, outcome, call.started)
-        endpoint = call.fleet.plan.endpoint
+        plan = call.fleet.plan
         if isinstance(outcome, ExchangeError):
-            raise self._model_error(endpoint, 0, str(outcome))
+            raise self._model_error(plan, 0, str(outcome))
         if not 200 <= outcome.status < 300:
-            raise self._model_error(endpoint, outcome.status, outcome.body.decode(errors="replace"))
+            raise self._model_error(plan, outcome.status, outcome.body.decode(errors="replace"))
         if call.captured:
             self._record(call, call.variant, outcome)
         headers = {
@@ -274,9 +273,9 @@ class Gateway:
         )
         self._capture.record(plan.capture, plan.endpoint, variant.plan.name, exchange)
 
-    def _model_error(self, endpoint: str, status: int, said: str) -> InvocationError:
+    def _model_error(self, plan: FleetPlan, status: int, said: str) -> InvocationError:
         return model_error(
-            endpoint=endpoint, account=self._account, region=self._region, status=status, said=said
+            endpoint=plan.endpoint, account=self._account, region=plan.region, status=status, said=said
         )
 
     async def _end(self, fleet: Fleet) -> None:

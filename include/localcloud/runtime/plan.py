@@ -62,6 +62,7 @@ class FleetPlan:
     metrics_frequency: int = 60  # seconds between publications of the invocation metrics
     utilisation_frequency: int | None = None  # of the utilisation metrics; None is as often
     enhanced_metrics: bool = False  # publish the metrics of every instance too
+    region: str = "us-east-1"  # of the endpoint: its log group is there
 
     def __post_init__(self) -> None:
         if not any(not variant.shadow for variant in self.variants):

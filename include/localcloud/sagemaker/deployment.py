@@ -70,7 +70,7 @@ def scripts(container: Mapping[str, Any]) -> str | None:
 
 
 def fleet_plan(
-    endpoint: str, deployed: Record, archives: Mapping[str, Path], counts: Mapping[str, int]
+    endpoint: str, region: str, deployed: Record, archives: Mapping[str, Path], counts: Mapping[str, int]
 ) -> FleetPlan:
     """Return the plan of a fleet with `counts` instances by variant; `archives` holds the local file of each URL."""
     config = deployed["Config"]
@@ -103,6 +103,7 @@ def fleet_plan(
         endpoint=endpoint,
         config=config["EndpointConfigName"],
         variants=tuple(variants),
+        region=region,
         capture=_capture_plan(config.get("DataCaptureConfig")),
         # without enhanced metrics the frequency is for utilization only; invocation metrics stay at 60 s
         metrics_frequency=frequency if metrics.get("EnableEnhancedMetrics") else _DEFAULT_FREQUENCY,

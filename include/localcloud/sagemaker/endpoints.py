@@ -195,6 +195,11 @@ class Endpoints:
         variants = self.get(name)["Serving"]["Variants"]
         return {variant["VariantName"]: variant["DesiredInstanceCount"] for variant in variants}
 
+    def weight(self, name: str, variant: str) -> float | None:
+        """Return the weight that the variant shall have, None if the endpoint does not serve it."""
+        variants = self.get(name)["Serving"]["Variants"]
+        return next((each["DesiredWeight"] for each in variants if each["VariantName"] == variant), None)
+
     def launch(self, name: str, config: str) -> None:
         """Create the endpoint with this config; nothing is kept of a state before."""
         self._create(name, config)

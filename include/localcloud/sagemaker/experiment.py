@@ -7,7 +7,7 @@ from typing import Any
 from include.localcloud.sagemaker.wording import conflict, invalid
 from include.localcloud.state import Record
 
-HOUR, DAY = 3600.0, 86400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 SHORTEST, LONGEST, DEFAULT = (
     HOUR,
     30 * DAY,
@@ -23,12 +23,14 @@ def schedule(
     """Return the experiment's start and end in epoch seconds; raise ValidationException for one that cannot be.
 
     What is not wanted stays as known; else it starts now and lasts 7 days. A start that has passed starts at once.
+    How long it lasts counts to the nearest minute: who asks for an hour from now means an hour.
     """
     start = wanted["StartTime"].timestamp() if "StartTime" in wanted else known.get("StartTime", now)
     end = wanted["EndTime"].timestamp() if "EndTime" in wanted else known.get("EndTime", start + DEFAULT)
-    if not SHORTEST <= end - start <= LONGEST:
+    lasts = round((end - start) / MINUTE) * MINUTE
+    if not SHORTEST <= lasts <= LONGEST:
         raise invalid(
-            f"The schedule lasts {(end - start) / HOUR:g} hours; an inference experiment lasts between 1 hour and 30 "
+            f"The schedule lasts {lasts / HOUR:.4g} hours; an inference experiment lasts between 1 hour and 30 "
             "days (720 hours)."
         )
     if end <= now:

@@ -146,8 +146,12 @@ class ExperimentRuns:
     async def _sample(self, record: Record) -> None:
         endpoint, shadow = record["EndpointName"], experiment.shadow_name(record)
         await self._endpoints.rest(endpoint)
-        self._endpoints.reweigh(endpoint, shadow, experiment.sampling(record) / 100)
-        await self._endpoints.rest(endpoint)
+        share = experiment.sampling(record) / 100
+        if (
+            self._endpoints.weight(endpoint, shadow) != share
+        ):  # else there is nothing to change on the endpoint
+            self._endpoints.reweigh(endpoint, shadow, share)
+            await self._endpoints.rest(endpoint)
 
     async def _arrived(self, endpoint: str, config: str) -> None:
         await self._endpoints.rest(endpoint)

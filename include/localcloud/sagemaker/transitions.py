@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -183,8 +184,12 @@ class Transitions:
         self._settle(name, "InService", None)
 
     async def _apply(self, name: str, count: str, weight: str) -> None:
-        for variant in self._table[name]["Serving"]["Variants"]:
-            self._capacity.require(variant["InstanceType"], variant[count] - variant["CurrentInstanceCount"])
+        variants, more = self._table[name]["Serving"]["Variants"], Counter[str]()
+        for variant in variants:
+            more[variant["InstanceType"]] += max(0, variant[count] - variant["CurrentInstanceCount"])
+        for instance_type, instances in more.items():  # of all variants together, before one of them has any
+            self._capacity.require(instance_type, instances)
+        for variant in variants:
             await self._runtime.resize(name, variant["VariantName"], variant[count])
             self._runtime.reweight(name, variant["VariantName"], variant[weight])
 
@@ -244,7 +249,9 @@ class Transitions:
                 if url is not None:
                     files[url] = await self._artifact(deployed, url, refusal)
         self._store(name)
-        return await self._runtime.prepare(fleet_plan(name, deployed, files, wanted | dict(counts or {})))
+        region = self._table[name]["EndpointArn"].split(":")[3]
+        plan = fleet_plan(name, region, deployed, files, wanted | dict(counts or {}))
+        return await self._runtime.prepare(plan)
 
     async def _artifact(self, deployed: Record, url: str, refusal: str) -> Path:
         """Return the archive as the deployment first found it, even if S3's object changed or went since."""

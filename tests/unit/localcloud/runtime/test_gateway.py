@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from include.localcloud.runtime.plan import StartupError
+from include.localcloud.runtime import connection
+from include.localcloud.runtime.plan import FleetPlan, StartupError
 from include.localcloud.runtime.usage import UsageMeter
 
 
@@ -322,3 +323,28 @@ def test_without_enhanced_metrics_no_instance_has_any(play):
         return [key for key in known if "InstanceId" in dict(key.dimensions)]
 
     assert play(scenario) == []
+
+
+def test_an_answer_of_more_bytes_than_are_allowed_is_a_model_error(play, monkeypatch):
+    monkeypatch.setattr(connection, "LARGEST_ANSWER", 10)
+
+    async def scenario(world):
+        await world.serve(world.light("a", LOCAL_ANSWER="x" * 10), world.light("b", LOCAL_ANSWER="x" * 11))
+        return [await world.invoke(x_amzn_sagemaker_target_variant=name) for name in ("a", "b", "a", "b")]
+
+    responses = play(scenario)
+    assert [response.status for response in responses] == [200, 424, 200, 424]
+    assert "more than the 10 bytes" in json.loads(responses[1].body)["OriginalMessage"]
+
+
+def test_a_model_error_names_the_log_group_in_the_endpoints_region(play):
+    async def scenario(world):
+        plan = FleetPlan(
+            endpoint="churn", config="c", variants=(world.light(LOCAL_ERROR_SHARE=1),), region="eu-west-1"
+        )
+        world.gateway.activate(await world.gateway.prepare(plan))
+        return await world.invoke()
+
+    error = json.loads(play(scenario).body)
+    assert error["LogStreamArn"].startswith("arn:aws:logs:eu-west-1:")
+    assert "https://eu-west-1.console.aws.amazon.com/" in error["Message"]

@@ -294,3 +294,16 @@ def test_a_quota_counts_both_fleets_of_an_update_and_only_the_batch_of_a_rolling
     plane.call("UpdateEndpoint", EndpointName="e", EndpointConfigName="c", DeploymentConfig=rolling)
     plane.settle()
     assert "FailureReason" not in plane.endpoint()
+
+
+def test_capacity_is_counted_over_all_variants_of_a_change(plane: Any, variant: Any) -> None:
+    config = {"EndpointConfigName": "pair", "ProductionVariants": [variant("a"), variant("b")]}
+    plane.call("CreateEndpointConfig", **config)
+    created(plane, "pair")
+    plane.faults.add({"capacity": 3})
+    wishes = [{"VariantName": name, "DesiredInstanceCount": 2} for name in "ab"]
+    plane.call("UpdateEndpointWeightsAndCapacities", EndpointName="e", DesiredWeightsAndCapacities=wishes)
+    plane.settle()
+    described = plane.endpoint()
+    assert "InsufficientInstanceCapacity" in described["FailureReason"]
+    assert [each["CurrentInstanceCount"] for each in described["ProductionVariants"]] == [1, 1]

@@ -66,8 +66,8 @@ def test_while_it_runs_nothing_else_may_change(lab: Lab, refused: Any, change: A
 @pytest.mark.parametrize(
     ("start", "end", "said"),
     [
-        (0.0, HOUR - 1, "lasts between 1 hour and 30 days"),
-        (0.0, 30 * DAY + 1, "lasts between 1 hour and 30 days"),
+        (0.0, HOUR - 60, "lasts between 1 hour and 30 days"),
+        (0.0, 30 * DAY + 60, "lasts between 1 hour and 30 days"),
         (HOUR, 0.0, "lasts between 1 hour and 30 days"),
         (-3 * HOUR, -HOUR, "must be in the future"),
     ],

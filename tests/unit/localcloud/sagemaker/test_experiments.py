@@ -259,3 +259,20 @@ def test_a_change_that_fails_while_it_runs_ends_it_and_sets_the_endpoint_free(la
     assert shown["Status"] == "Cancelled"
     assert "Cannot update failed endpoint" in shown["StatusReason"]
     lab.plane.call("DeleteEndpoint", EndpointName="e")
+
+
+def test_another_description_or_end_leaves_the_running_endpoint_alone(lab: Lab) -> None:
+    lab.create()
+    lab.plane.runtime.notes.clear()
+    before = lab.plane.endpoint()
+    lab.plane.advance(5)
+    shown = lab.update(Description="more", Schedule={"EndTime": lab.moment(3 * HOUR)})
+    assert (shown["Status"], shown["Description"]) == ("Running", "more")
+    assert lab.plane.endpoint() == before
+    assert lab.plane.runtime.notes == []
+
+
+def test_an_hour_from_now_is_an_hour_though_asking_took_a_while(lab: Lab) -> None:
+    end = lab.moment(HOUR)
+    lab.plane.advance(2)
+    assert lab.create(Schedule={"EndTime": end})["Status"] == "Running"
