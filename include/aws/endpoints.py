@@ -199,12 +199,8 @@ def begin_update(
             return True
         if state.pending == config:
             return True
+        refuse_broken(state)
         if not state.in_service:
-            if state.status in {"Failed", "Deleting", "UpdateRollbackFailed", "OutOfService"}:
-                raise DeploymentError(
-                    f"endpoint {endpoint} is {state.status} ({state.failure or 'no reason given'}) and cannot be updated; "
-                    "delete it or ask AWS support, then start a new rollout."
-                )
             return False
         arguments: dict[str, Any] = {"EndpointName": endpoint, "EndpointConfigName": config}
         if retain:
@@ -250,14 +246,21 @@ def refuse_foreign(state: EndpointState | None, endpoint: str, ours: Collection[
             )
 
 
+def refuse_broken(state: EndpointState) -> None:
+    """Raise DeploymentError for a status that no waiting ends, and in which SageMaker takes no update."""
+    if state.status in {"Failed", "UpdateRollbackFailed", "OutOfService"}:
+        raise DeploymentError(
+            f"endpoint {state.name} is {state.status} ({state.failure or 'no reason given'}) and cannot be updated; "
+            "delete it or ask AWS support, then start a new rollout."
+        )
+
+
 def arrived(state: EndpointState, config: str) -> bool:
     """Say whether the endpoint serves `config`, or raise DeploymentError when the update ended elsewhere.
 
     InService is no proof that an update took: a failed one returns to the old config's name.
     """
     if not state.in_service:
-        if state.status == "Failed":
-            raise DeploymentError(f"endpoint {state.name} is Failed: {state.failure or 'no reason given'}.")
         return False
     if state.config != config:
         raise DeploymentError(

@@ -1,4 +1,4 @@
-"""What a plan warns of: load and capacity that would make the shadow tell of itself, not of the candidate."""
+"""What a plan says of instances: doubts about load and capacity, and a promotion that SageMaker would refuse."""
 
 from __future__ import annotations
 
@@ -7,11 +7,27 @@ from math import ceil
 from typing import Any
 
 from include.rollout.baseline import Baseline
+from include.rollout.promotion import Settings
 from include.rollout.spec import Mode, RolloutSpec
 
 _HEAVIER = (
     1.25  # times production's load per instance from which on queueing is likely to be what is measured
 )
+
+
+def refusal(spec: RolloutSpec, baseline: Baseline) -> str | None:
+    """Say why the candidate could not be promoted, or None where it can.
+
+    UpdateEndpoint refuses another instance type for a variant that is a scalable target of Application Auto Scaling.
+    """
+    wanted, serving = spec.candidate.instance_type, str(baseline.production["InstanceType"])
+    promotes = spec.mode is Mode.CANDIDATE and spec.promotion.settings is Settings.SHADOW
+    if not baseline.scaling or not promotes or wanted in (None, serving):
+        return None
+    return (
+        f"production scales automatically, and SageMaker moves a scalable target to no other instance type ({serving} to "
+        f"{wanted}); deregister it for the rollout and register it again afterwards, or take promotion.settings production."
+    )
 
 
 def warnings(

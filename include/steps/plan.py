@@ -12,8 +12,8 @@ from scipy.stats import norm
 
 from include.aws import metrics
 from include.aws.clients import Clients
+from include.rollout import capacity
 from include.rollout.baseline import Baseline
-from include.rollout.capacity import warnings
 from include.rollout.evidence import Period
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate, MinSampleGate
 from include.rollout.names import resource_name
@@ -89,8 +89,10 @@ def make_plan(
         window=spec.window.length,
         maximum=spec.window.maximum,
         gates=gates,
-        refusal=_refusal(spec, rate, gates, noise) or budget.refusal(spec, baseline),
-        warnings=warnings(spec, baseline, config(Stage.SHADOW), rate),
+        refusal=_refusal(spec, rate, gates, noise)
+        or budget.refusal(spec, baseline)
+        or capacity.refusal(spec, baseline),
+        warnings=capacity.warnings(spec, baseline, config(Stage.SHADOW), rate),
         cost=budget.planned_cost(spec, baseline),
     )
 

@@ -36,6 +36,7 @@ def reach(
     ours = known_configs(rollout, state)
     endpoints.refuse_foreign(state, baseline.endpoint, ours)
     assert state is not None
+    endpoints.refuse_broken(state)
     attempts = wait.attempts if wait else 0
     watched = guardrails.seconds if guardrails is not None else 0
     until = wait.until if wait else state.seen + timedelta(seconds=spec.deploy_timeout + watched)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from include.rollout.baseline import Baseline
-from include.rollout.capacity import warnings
-from include.rollout.spec import merge, parse
+from include.rollout.capacity import refusal, warnings
+from include.rollout.spec import RolloutSpec, merge, parse
 from include.rollout.stage import Stage, endpoint_config
 
 
-def warned(rate: float = 40.0, live: int = 4, scaling: tuple[Any, ...] = (), **changes: Any) -> list[str]:
+def asked(live: int = 4, scaling: tuple[Any, ...] = (), **changes: Any) -> tuple[RolloutSpec, Baseline]:
     base = {
         "endpoint": {"name": "e"},
         "side_effect_free": True,
@@ -37,8 +39,18 @@ def warned(rate: float = 40.0, live: int = 4, scaling: tuple[Any, ...] = (), **c
         container={},
         scaling=scaling,
     )
+    return spec, baseline
+
+
+def warned(rate: float = 40.0, **changes: Any) -> list[str]:
+    spec, baseline = asked(**changes)
     config = endpoint_config(
-        spec, baseline, rollout="a" * 12, stage=Stage.SHADOW, candidate_model="new", live_count=live
+        spec,
+        baseline,
+        rollout="a" * 12,
+        stage=Stage.SHADOW,
+        candidate_model="new",
+        live_count=baseline.instance_count,
     )
     return list(warnings(spec, baseline, config, rate))
 
@@ -66,3 +78,27 @@ def test_a_share_other_instances_and_scaling_are_told() -> None:
 
 def test_without_traffic_nothing_is_said_of_load() -> None:
     assert warned(rate=0.0, candidate={"instance_count": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, True),
+        ({"scaling": ()}, False),
+        ({"mode": "dry_run"}, False),
+        ({"promotion": {"settings": "production"}}, False),
+        ({"candidate": {"instance_type": "ml.m5.large"}}, False),
+    ],
+    ids=["another type", "no scaling", "a dry run", "production's settings", "the same type"],
+)
+def test_a_scalable_target_is_promoted_to_no_other_instance_type(
+    changes: dict[str, Any], refused: bool
+) -> None:
+    wish: dict[str, Any] = {
+        "scaling": ({"ResourceId": "endpoint/e/variant/blue"},),
+        "candidate": {"instance_type": "ml.c5.large"},
+        "promotion": {"settings": "shadow"},
+    }
+    said = refusal(*asked(**{**wish, **changes}))
+    assert (said is not None) is refused
+    assert said is None or "deregister it for the rollout" in said
