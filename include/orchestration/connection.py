@@ -57,7 +57,7 @@ def rollout_at(
     say: Callable[[str], None] = log.info,
     owner_is_over: Callable[[Lease], bool | None] = lambda lease: None,
 ) -> Rollout:
-    """Return the rollout that a DAG run is; `connection` is needed only before its spec is in the ledger."""
+    """Return the rollout that a DAG run is; `connection` counts only before its spec is in the ledger."""
     from airflow.configuration import conf
 
     from include.ledger.lease import OwnerRun
@@ -66,14 +66,14 @@ def rollout_at(
 
     identity = rollout_id(dag_id, run_id)
     store = store_of(ledger, ledger_connection)
-    if not connection:
-        stored = Ledger(store, identity).read(Kind.SPEC)
-        connection = stored["spec"]["connection"] if stored else ledger_connection
+    stored = Ledger(store, identity).read(Kind.SPEC)
+    if stored is not None:
+        connection = stored["spec"]["connection"]
     return Rollout(
         id=identity,
         run=OwnerRun(dag_id=dag_id, run_id=run_id, airflow=conf.get("api", "base_url", fallback="")),
         store=store,
-        clients=clients_of(connection),
+        clients=clients_of(connection or ledger_connection),
         say=say,
         owner_is_over=owner_is_over,
     )

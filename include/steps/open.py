@@ -40,11 +40,13 @@ class Request:
 def open_rollout(rollout: Rollout, request: Request, wait: Wait | None = None) -> Wait | RolloutSpec:
     """Make everything ready for the rollout and take the endpoint's lease; nothing else is changed on AWS.
 
-    May run again: a ledger that has a baseline is adopted, never re-taken. A refusal is written as the outcome
-    REFUSED and raised; the lease is given back on any failure after it was taken. Returns a Wait while another
-    rollout has the endpoint and the spec says to wait.
+    May run again: a ledger that has a baseline is adopted, never re-taken, and so is the spec beside it. A refusal is
+    written as the outcome REFUSED and raised; the lease is given back on any failure after it was taken. Returns a
+    Wait while another rollout has the endpoint and the spec says to wait.
     """
     rollout.refuse_if_over()
+    if rollout.ledger.read(Kind.BASELINE) is not None:
+        return _adopt(rollout)
     try:
         return _open(rollout, request, wait)
     except RolloutError:
@@ -56,13 +58,23 @@ def open_rollout(rollout: Rollout, request: Request, wait: Wait | None = None) -
         raise
 
 
+def _adopt(rollout: Rollout) -> RolloutSpec:
+    """Go on with a rollout that was opened before, by the spec that was resolved then, whatever the file says now.
+
+    The shadow may be there already, so what goes wrong here is no refusal: without an outcome the endpoint is restored.
+    """
+    rollout.headline("open")("this rollout was opened before; its spec and its baseline stand")
+    _acquire(rollout, rollout.spec)
+    fix_noise(rollout)
+    return rollout.spec
+
+
 def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | RolloutSpec:
     say = rollout.headline("open")
     try:
         enrol(rollout.ledger, _about(rollout, request), at=rollout.stamp())
         spec = parse(merge(load(request.name), request.overrides), request.name)
         check_expectations(spec, request.name)
-        adopted = rollout.ledger.read(Kind.BASELINE) is not None
         rollout.write(
             Kind.SPEC,
             {
@@ -72,11 +84,6 @@ def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | Rollo
                 "asked_by": request.asked_by,
             },
         )
-        if adopted:
-            say("this rollout was opened before; its baseline stands")
-            _acquire(rollout, spec)
-            fix_noise(rollout)
-            return spec
         enter_candidate(rollout, spec)
         if _is_being_settled(rollout, spec):
             return _wait_for_endpoint(rollout, spec, wait)

@@ -34,6 +34,7 @@ from include.steps.decide import decide
 from include.steps.deploy import deploy_shadow
 from include.steps.janitor import is_left_behind, settle_dead, unsettled
 from include.steps.judge import settle_verdict
+from include.steps.open import Request, open_rollout
 from include.steps.promote import promote
 from include.steps.reach import reach
 from include.steps.register import register
@@ -241,6 +242,31 @@ def test_opening_again_adopts_the_baseline(drive: Make) -> None:
     run.open()
     assert run.rollout.baseline == baseline
     assert run.rollout.lease().fence == fence
+
+
+@pytest.mark.parametrize("broken", ["the spec's file", "the lease", "the noise"])
+def test_opening_again_in_vain_is_no_refusal_and_the_shadow_is_taken_away(
+    clients: Clients, endpoint: str, drive: Make, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Clearing a task runs `open` again, while the shadow serves: an outcome written then would leave it there."""
+
+    def fails(*_: object) -> None:
+        raise OSError("no route to anything")
+
+    run = drive()
+    run.begin()
+    if broken == "the spec's file":
+        assert open_rollout(run.rollout, Request(name="gone.yaml")) == run.rollout.spec
+    else:
+        monkeypatch.setattr(
+            f"include.steps.open.{'_acquire' if broken == 'the lease' else 'fix_noise'}", fails
+        )
+        with pytest.raises(OSError, match="no route"):
+            run.open()
+    assert run.rollout.ledger.read("outcome") is None
+    assert run.step(settle) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []
 
 
 def test_a_task_that_settle_overtook_changes_nothing_any_more(
