@@ -18,10 +18,17 @@ from include.ledger.objects import Kind
 from include.localcloud import decisions
 from include.localcloud.cloud import LocalCloud
 from include.localcloud.s3.operation import OPERATIONS
-from include.rollout.spec import json_schema
+from include.rollout.spec import FORMS, json_schema
 
 FOLDER = Path(__file__).resolve().parent
 INCLUDE = FOLDER.parent / "include"
+_TYPES = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "`true`, `false`",
+    "array": "list",
+}
 _PLACE = re.compile(r"<!-- table: ([a-z_]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 # Fields whose name and type say it all have no description in the spec; a page for people says it anyway.
@@ -43,14 +50,7 @@ _WORDS = {
 }
 _GATE_WORDS = {
     "kind": "which gate this is",
-    "metric": "the error metric, divided by Invocations",
     "quantile": "which percentile",
-}
-_PATTERNS = {
-    r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$": "letters, digits and hyphens, at most 63",
-    r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$": "`s3://bucket/prefix`",
-    r"^ml\.[a-z0-9-]+\.[a-z0-9]+$": "such as `ml.m5.xlarge`",
-    r"^p(\d{1,2})(\.\d{1,2})?$": "such as `p50`, `p99.9`",
 }
 
 
@@ -159,7 +159,7 @@ def _fields(
             raise ValueError(
                 f"{path} has no description in the spec; give it one, the documentation shows it"
             )
-        allowed = "; ".join(_allowed(whole))
+        allowed = " or ".join("; ".join(_allowed(option)) for option in _options(field) or (whole,))
         default = "**must be given**" if name in found.get("required", ()) else _default(field, whole)
         cells = (f"`{name}`", default, allowed, str(meaning))
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
@@ -174,6 +174,12 @@ def _resolved(field: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     if "$ref" in field:
         return dict(schema["$defs"][field["$ref"].rpartition("/")[2]])
     return dict(field)
+
+
+def _options(field: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Return what a field may be where it may be one of several things; nothing where it may be one."""
+    found = tuple(option for option in field.get("anyOf", ()) if option.get("type") != "null")
+    return found if len(found) > 1 else ()
 
 
 def _default(field: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
@@ -194,16 +200,13 @@ def _allowed(field: Mapping[str, Any]) -> Iterator[str]:
     if "enum" in field:
         yield ", ".join(f"`{value}`" for value in field["enum"])
         return
-    kinds = {
-        "integer": "whole number",
-        "number": "number",
-        "string": "text",
-        "boolean": "`true`, `false`",
-        "array": "list",
-    }
     kind = field.get("type", "")
     yield (
-        "section" if "properties" in field else _by_name(field) if kind == "object" else kinds.get(kind, kind)
+        "section"
+        if "properties" in field
+        else _by_name(field)
+        if kind == "object"
+        else _TYPES.get(kind, kind)
     )
     for key, words in (
         ("minimum", "at least"),
@@ -214,12 +217,13 @@ def _allowed(field: Mapping[str, Any]) -> Iterator[str]:
         if key in field:
             yield f"{words} {field[key]:g}" if field[key] < 1e6 else f"{words} {field[key]}"
     if "pattern" in field:
-        yield _PATTERNS.get(field["pattern"], f"`{field['pattern']}`")
+        yield FORMS.get(field["pattern"], f"`{field['pattern']}`")
 
 
 def _by_name(field: Mapping[str, Any]) -> str:
     """Say what a mapping holds; a reference is to any JSON value."""
-    return "values by name" if "$ref" in field.get("additionalProperties", {}) else "text by name"
+    below = field.get("additionalProperties", {})
+    return "values by name" if "$ref" in below else f"{_TYPES[below['type']]} by name"
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

@@ -61,16 +61,16 @@ class Project:
     def unpause(self, *, timeout: float = 60.0) -> None:
         """Let rollouts run as soon as Airflow has parsed their DAGs; TimeoutError names what was not found."""
         client = self.airflow.client()
-        missing = [name for name in UNPAUSED if (self.layout.project / "dags" / f"{name}.py").exists()]
 
-        def parsed() -> bool:
-            return set(missing) <= set(client.dag_ids())
+        def missing() -> list[str]:
+            known = client.dag_ids()
+            return [name for name in UNPAUSED if name not in known]
 
         def what() -> str:
-            return f"Airflow did not parse {' and '.join(missing)}.\n" + "\n".join(client.import_errors())
+            return f"Airflow did not parse {' and '.join(missing())}.\n" + "\n".join(client.import_errors())
 
-        client.wait(parsed, timeout=timeout, what=what)
-        for name in missing:
+        client.wait(lambda: not missing(), timeout=timeout, what=what)
+        for name in UNPAUSED:
             client.unpause(name)
 
 

@@ -123,8 +123,9 @@ class Roster:
         """End these, or everything on record: SIGTERM to each leader, which ends its children; after at most
         `patience` seconds SIGKILL to whatever is left of the sessions.
 
-        A SIGTERM to the children as well would confuse Airflow's triggerer for ten seconds. Safe to call again, also from another program than the one that started them: a pid that has been
-        given to another process since is left alone.
+        A SIGTERM to the children as well would confuse Airflow's triggerer for ten seconds. Safe to call again, also
+        from another program than the one that started them: a pid that has been given to another process since is
+        left alone.
         """
         entries = [entry for entry in self._read() if not names or entry.name in names]
         for entry in entries:

@@ -31,7 +31,8 @@ class Clients:
 
     def _client(self, service: str, config: Config) -> Any:
         url = self.endpoint_urls.get(service) or self.endpoint_urls.get("") or None
-        return self.session.client(service, endpoint_url=url, config=config)
+        with calling(f"Making a client of {service}"):
+            return self.session.client(service, endpoint_url=url, config=config)
 
     @cached_property
     def sagemaker(self) -> Any:

@@ -12,6 +12,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    NoRegionError,
     ReadTimeoutError,
 )
 
@@ -96,6 +97,11 @@ def calling(what: str) -> Iterator[None]:
         raise CloudError(
             f"{what} failed: no credentials; give the Airflow connection a key or a role.", "NoCredentials"
         ) from error
+    except NoRegionError as error:
+        raise CloudError(
+            f"{what} failed: no region; name one in the Airflow connection (region_name in its extra), or in AWS_REGION.",
+            "NoRegion",
+        ) from error
     except ReadTimeoutError as error:
         raise CloudError(
             f"{what} got no answer in time; its effect is unknown and will be read back.",
@@ -104,7 +110,7 @@ def calling(what: str) -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise CloudError(
-            f"{what} failed: {error}.",
+            f"{what} failed: {str(error).rstrip('.')}.",
             type(error).__name__,
             transient=isinstance(error, ConnectionError | HTTPClientError),
         ) from error

@@ -1,4 +1,4 @@
-"""`python -m include.cli`: check specs, plan a rollout, replay requests and look at what rollouts left behind."""
+"""Check specs, plan rollouts, conclude one or take it back, replay requests, look at what rollouts left behind."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _COMMANDS: dict[
 ] = {
     "validate": (validate.arguments, validate.run, "check spec files; needs no AWS"),
     "plan": (plan.arguments, plan.run, "say what a rollout would change and whether its window can decide"),
+    "status": (status.arguments, status.run, "list rollouts, or show one"),
     "conclude": (conclude.arguments, conclude.run, "promote now, remove now or extend a running rollout"),
     "rollback": (rollback.arguments, rollback.run, "go back to the model before a promoted one, at once"),
     "replay": (replay.arguments, replay.run, "send recorded requests to an endpoint and see how it answers"),
@@ -24,7 +25,6 @@ _COMMANDS: dict[
         backtest.run,
         "judge stored rollouts again, by their own gates or by others",
     ),
-    "status": (status.arguments, status.run, "list rollouts, or show one"),
 }
 
 

@@ -38,7 +38,7 @@ def clients_of(chosen: argparse.Namespace) -> Clients:
     """Return the clients that the options name."""
     return connect_as(
         profile=chosen.profile,
-        region=chosen.region or os.environ.get("AWS_REGION"),
+        region=chosen.region or os.environ.get("AWS_REGION") or None,
         endpoint_url=chosen.endpoint_url,
     )
 

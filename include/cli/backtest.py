@@ -21,7 +21,9 @@ from include.steps.specs import load
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("rollouts", nargs="*", help="ids of rollouts; default: the newest")
+    parser.add_argument(
+        "rollouts", nargs="*", help="ids of rollouts, as `status` lists them; default: the newest"
+    )
     parser.add_argument("--most", type=int, default=20, help="how many of the newest to judge (20)")
     parser.add_argument(
         "--gates",

@@ -21,9 +21,16 @@ from include.steps.rollout import Rollout
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("rollout", help="the rollout's id, as `status` lists it")
-    parser.add_argument("action", choices=[action.value for action in Conclusion])
+    parser.add_argument(
+        "action",
+        choices=[action.value for action in Conclusion],
+        help="promote: end the window now and promote, unless a gate contradicts it (needs promotion.override in the "
+        "spec); remove: end it now and roll back; extend: look for longer",
+    )
     person_arguments(parser)
-    parser.add_argument("--seconds", type=int, default=0, help="by how much to extend")
+    parser.add_argument(
+        "--seconds", type=int, default=0, help="of extend: by how much; a multiple of the window's period"
+    )
     ledger_arguments(parser)
     aws_arguments(parser)
 

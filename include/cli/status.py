@@ -18,7 +18,7 @@ from include.rollout.errors import MissingError
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("rollout", nargs="?", help="a rollout's id; default: list the newest")
-    parser.add_argument("--most", type=int, default=20, help="how many to list")
+    parser.add_argument("--most", type=int, default=20, help="how many to list (20)")
     ledger_arguments(parser)
     aws_arguments(parser)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -139,7 +138,7 @@ class WindowTrigger(BaseTrigger):
                 await asyncio.sleep(10)
                 continue
             except RolloutError as error:
-                yield TriggerEvent({"error": str(error), "kind": type(error).__name__})
+                yield TriggerEvent({"error": str(error)})
                 return
             if progress.lines != said:
                 for line in progress.lines:
@@ -148,5 +147,4 @@ class WindowTrigger(BaseTrigger):
             if progress.closed is not None:
                 yield TriggerEvent({"closed": progress.closed.value})
                 return
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.sleep(progress.again_in)
+            await asyncio.sleep(progress.again_in)

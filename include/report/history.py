@@ -122,6 +122,7 @@ def _finding(record: Record, tail: str, document: Document) -> _Told:
         "end": "at its end",
         "no_traffic": "without traffic",
         "concluded": "because a person asked for it",
+        "budget": "because the budget was spent",
     }
     closed = str(document.get("closed", ""))
     yield (

@@ -43,7 +43,7 @@ class RefusedError(RolloutError):
 
 
 class PlanError(RefusedError):
-    """The plan says that this rollout cannot end well; `plan` carries the numbers."""
+    """The plan says that this rollout cannot end well; the ledger's `plan` has the numbers."""
 
 
 class LeaseHeldError(RefusedError):

@@ -28,7 +28,10 @@ class Outcome(StrEnum):
     NO_DATA = "NO_DATA"
 
 
-ErrorMetric = Literal["InvocationModelErrors", "Invocation4XXErrors", "Invocation5XXErrors"]
+ErrorMetric = Annotated[
+    Literal["InvocationModelErrors", "Invocation4XXErrors", "Invocation5XXErrors"],
+    Field(description="the error metric, divided by Invocations"),
+]
 Quantile = Annotated[str, Field(pattern=r"^p(\d{1,2})(\.\d{1,2})?$", examples=["p50", "p90", "p99"])]
 
 
@@ -59,9 +62,7 @@ class ErrorRateGate(Rule):
     """The shadow's error rate is not above production's by more than max(relative x production's, absolute)."""
 
     kind: Literal["error_rate"] = "error_rate"
-    metric: ErrorMetric = Field(
-        default="InvocationModelErrors", description="the error metric, divided by Invocations"
-    )
+    metric: ErrorMetric = "InvocationModelErrors"
     relative: float = Field(
         default=0.5, ge=0, le=10, description="allowed increase as a share of production's rate"
     )
@@ -74,10 +75,6 @@ class ErrorRateGate(Rule):
     def name(self) -> str:
         """Name the gate by the metric it reads."""
         return f"error_rate:{self.metric}"
-
-    def allowed_increase(self, production_rate: float) -> float:
-        """Return how far the shadow's error rate may lie above production's, as a fraction of requests."""
-        return max(self.relative * production_rate, self.absolute)
 
 
 class ErrorThresholdGate(Rule):

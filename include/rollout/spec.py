@@ -23,6 +23,14 @@ from include.rollout.window import kept
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
 
 
+# What a pattern allows, for people.
+FORMS: Mapping[str, str] = {
+    r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$": "letters, digits and hyphens, at most 63",
+    r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$": "`s3://bucket/prefix`",
+    r"^ml\.[a-z0-9-]+\.[a-z0-9]+$": "such as `ml.m5.xlarge`",
+    r"^p(\d{1,2})(\.\d{1,2})?$": "such as `p50`, `p99.9`",
+    r"^\$": "a JSON path, which begins with `$`",
+}
 _LONGEST_TEST = 30 * 86400  # seconds that SageMaker lets an inference experiment last
 _JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
 
@@ -395,6 +403,13 @@ def _problem(error: Mapping[str, Any]) -> str:
         return f"{path} is not known; check the spelling or take it out"
     if kind == "value_error":
         return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    if kind == "union_tag_invalid":
+        told = error["ctx"]
+        return f"{path}.kind is {_shown(told['tag'])}; it must be one of {told['expected_tags']}"
+    if kind == "union_tag_not_found":
+        return f"{path}.kind is missing; it must be given"
+    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] in FORMS:
+        return f"{path} is {_shown(error['input'])}; allowed: {FORMS[error['ctx']['pattern']]}"
     message = error["msg"][0].lower() + error["msg"][1:]
     return f"{path} is {_shown(error['input'])}; {message}"
 

@@ -1,4 +1,4 @@
-"""The verdict: all findings folded into one word, and the seven ways a rollout ends."""
+"""The verdict: all findings folded into one word, and the ways in which a rollout ends."""
 
 from __future__ import annotations
 

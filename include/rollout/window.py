@@ -64,7 +64,3 @@ class Window:
     def next_look(self, seen: datetime) -> datetime:
         """Return when the period after `seen` becomes readable."""
         return seen + timedelta(seconds=self.period + self.lag)
-
-    def remaining(self, now: datetime) -> timedelta:
-        """Return how long it takes until the last period can be read, never negative."""
-        return max(self.end + timedelta(seconds=self.lag) - now, timedelta(0))

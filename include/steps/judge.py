@@ -22,7 +22,7 @@ from include.steps.observe import Closed, asked_extension, read, window_of
 from include.steps.pairs import gather
 from include.steps.rollout import Rollout
 
-_READS = 5
+_READS = 5  # of the closed window, at most, until two agree
 
 
 def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], None] = time.sleep) -> Verdict:

@@ -27,8 +27,6 @@ from include.steps.noise import noise_of, policy_of
 from include.steps.pairs import glimpse
 from include.steps.rollout import Rollout
 
-_STABLE_READS = 5  # at most so many readings of the closed window until two agree
-
 
 class Closed(StrEnum):
     """Why a window closed."""

@@ -25,7 +25,6 @@ HEAVY = (
 PARSE = """
 import json, sys
 from airflow.sdk import DAG  # what every DAG file has to import
-before = set(sys.modules)
 import importlib.util
 spec = importlib.util.spec_from_file_location("parsed_dag", sys.argv[1])
 module = importlib.util.module_from_spec(spec)

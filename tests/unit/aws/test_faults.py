@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+    ReadTimeoutError,
+)
 
 from include.aws.faults import calling
 from include.rollout.errors import CloudError
@@ -38,6 +45,7 @@ def answer(code: str, status: int) -> ClientError:
         (ReadTimeoutError(endpoint_url="http://aws"), True),
         (ConnectTimeoutError(endpoint_url="http://aws"), True),
         (NoCredentialsError(), False),
+        (NoRegionError(), False),
     ],
     ids=lambda value: str(value).replace(" ", "-"),
 )
@@ -48,3 +56,21 @@ def test_only_what_may_go_away_by_itself_is_transient(error: Exception, transien
     ):
         raise error
     assert raised.value.transient is transient
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoRegionError(), "Looking failed: no region; name one in the Airflow connection"),
+        (
+            ProfileNotFound(profile="nobody"),
+            "Looking failed: The config profile (nobody) could not be found.",
+        ),
+    ],
+    ids=["no region", "no profile"],
+)
+def test_what_botocore_says_becomes_one_sentence(error: Exception, said: str) -> None:
+    with pytest.raises(CloudError) as raised, calling("Looking"):
+        raise error
+    assert str(raised.value).startswith(said)
+    assert not str(raised.value).endswith("..")

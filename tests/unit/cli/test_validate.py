@@ -53,3 +53,13 @@ def test_a_command_that_needs_a_ledger_says_how_to_name_it(
     monkeypatch.delenv("PENUMBRA_LEDGER", raising=False)
     assert main(["status"]) == 2
     assert "--ledger" in capsys.readouterr().err
+
+
+def test_a_ledger_in_s3_without_a_region_is_said_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert main(["status", "--ledger", "s3://bucket/prefix"]) == 2
+    assert "no region; name one" in capsys.readouterr().err

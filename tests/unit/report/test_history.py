@@ -42,3 +42,9 @@ def test_a_window_that_never_opened_says_why(store):
     closed = {"opened": "x", "begin": "x", "end": "x", "closed": "no_traffic"}
     story.write(Kind.WINDOW, closed)
     assert told(store, story)[-1] == ("the rollout", "closed the window before it opened", "no traffic")
+
+
+def test_a_window_that_the_budget_closed_says_so(store):
+    story = Story(store, "manual__1").served().measure(4)
+    story.judge("INCONCLUSIVE", findings(), closed="budget")
+    assert "the window closed because the budget was spent" in [why for *_, why in told(store, story)]

@@ -94,6 +94,28 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, Any], said: str) -> N
         parse(merge(GOOD, change), "bad.yaml")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"gates": {"rules": [{"kind": "latenzy"}]}},
+            "gates.rules.0.kind is 'latenzy'; it must be one of 'completeness'",
+        ),
+        ({"gates": {"rules": [{"margin": 1}]}}, "gates.rules.0.kind is missing; it must be given"),
+        (
+            {"candidate": {"instance_type": "m5"}},
+            "candidate.instance_type is 'm5'; allowed: such as `ml.m5.xlarge`",
+        ),
+        ({"endpoint": {"name": "no no"}}, "endpoint.name is 'no no'; allowed: letters, digits and hyphens"),
+    ],
+    ids=["unknown gate", "gate without a kind", "instance type", "name"],
+)
+def test_what_is_allowed_is_said_in_words_and_not_as_a_pattern(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        parse(merge(GOOD, change), "bad.yaml")
+    assert any(problem.startswith(said) for problem in raised.value.problems), raised.value.problems
+
+
 def test_what_is_not_a_mapping_is_refused_in_a_sentence() -> None:
     with pytest.raises(SpecError, match="must be a mapping"):
         parse(["endpoint"], "list.yaml")
