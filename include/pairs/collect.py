@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -68,12 +69,11 @@ def collect(
         connection = _connect(Path(spill))
         try:
             _teach(connection, terms)
-            for side, folder in (("production", production), ("shadow", shadow)):
-                _stage(connection, side, folder, terms, span, begin, end)
+            _read(connection, {"production": production, "shadow": shadow}, terms, span, begin, end)
+            connection.execute(f"SET threads = {THREADS}")
             joining.join(connection, terms)
-            connection.execute(
-                "SET threads = 1"
-            )  # each thread that groups keeps blocks that cannot be spilled
+            # each thread that groups keeps blocks that cannot be spilled
+            connection.execute("SET threads = 1")
             counted = counting.count(connection, terms, span, period)
             return replace(counted, predictions=predictions(connection, span)) if sample else counted
         except duckdb.OutOfMemoryException as error:
@@ -92,10 +92,10 @@ def collect(
 
 def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
-        str(spill / "pairs.db"),
+        ":memory:",  # a database on disk would be compressed, which takes as long as the join
         config={
             "memory_limit": MEMORY,
-            "threads": THREADS,
+            "threads": 1,  # the two variants are read at the same time
             "temp_directory": str(spill / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
@@ -124,6 +124,24 @@ def _csv_column(text: str, index: int) -> str:
     return cells[index] if index < len(cells) else ""
 
 
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    folders: Mapping[str, Folder],
+    terms: PairsSection,
+    span: joining.Span,
+    begin: datetime,
+    end: datetime,
+) -> None:
+    """Read both variants' captures at the same time, each into its table."""
+    with ThreadPoolExecutor(max_workers=len(folders), thread_name_prefix="pairs") as sides:
+        tables = [
+            sides.submit(_stage, connection.cursor(), side, folder, terms, span, begin, end)
+            for side, folder in folders.items()
+        ]
+        for table in tables:
+            table.result()
+
+
 def _stage(
     connection: duckdb.DuckDBPyConnection,
     side: str,
@@ -133,7 +151,10 @@ def _stage(
     begin: datetime,
     end: datetime,
 ) -> None:
-    """Read one variant's captures into a table; an error of reading is raised as it is, not as the database's."""
+    """Read one variant's captures into a table, over a connection of its own.
+
+    An error of reading is raised as it is, not as the database's.
+    """
     failures: list[EvidenceError] = []
 
     def read() -> Iterator[pa.RecordBatch]:
@@ -152,4 +173,4 @@ def _stage(
             raise failures[0] from None
         raise
     finally:
-        connection.unregister("records")
+        connection.close()

@@ -12,13 +12,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from include.pairs.lines import Bytes, Lines, Positions, count, positions
+from include.pairs.lines import Bytes, Lines, Positions, positions, survey
 
 INPUT, OUTPUT, EVENT, ID, TIME = "input", "output", "event", "id", "t"
 VARYING = {
@@ -41,6 +41,7 @@ _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _START = -1  # the bound before a line
 _NEAR = 64  # bytes that a field is guessed to have at most: an InferenceId has no more
 _HOUR = len("2026-03-01T12:")  # what lines of a file have in common: its folder is an hour
+_MINUTES = len("34:56")  # and what they have not; the Z after it belongs to the frame again
 _LONGEST_FRAME = 8192  # bytes; a frame is some hundreds, unless something unknown is in it
 
 
@@ -48,7 +49,8 @@ _LONGEST_FRAME = 8192  # bytes; a frame is some hundreds, unless something unkno
 class _Piece:
     """A piece of the frame: `text` begins `lead` bytes after one bound, and the next bound is `gap` bytes after it.
 
-    A bound is a quote's number in its line, _START the byte before the line and None its end.
+    A bound is a quote's number in its line, _START the byte before the line and None its end. A piece that holds the time
+    has a hole: its minutes and seconds, `hole` bytes after the begin of `text`.
     """
 
     after: int
@@ -56,6 +58,10 @@ class _Piece:
     lead: int
     gap: int
     text: bytes
+    hole: int | None = None
+
+
+_Bounds = dict[int | None, Positions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +83,9 @@ class Marks:
         self.escaping = np.zeros(ends.size, dtype=np.bool_)  # their only escapes are of quotes
         if lines.controls.size:
             self._leave(lines.controls)
-        if body.max() >= 0x80 and not _is_text(body):
+        greatest, self.total, self.is_escaping = survey(body, _QUOTE, _BACKSLASH)  # quotes of all lines
+        if greatest >= 0x80 and not _is_text(body):
             self._leave(positions(body, lambda part: part >= 0x80))
-        self.total, slashes = count(body, _QUOTE, _BACKSLASH)  # quotes of all lines
-        self.is_escaping = slashes > 0
         if self.is_escaping:
             self._unescape()
 
@@ -170,6 +175,7 @@ class Layout:
         tokens = list(_TOKEN.finditer(line))
         path: list[str | None] = []
         number, after, begin, lead = 0, _START, 0, 1  # of the piece that is open
+        hole: int | None = None
         pieces, opening = [], {}
         for token, following in zip(tokens, [*tokens[1:], None], strict=True):
             match token.group()[:1]:
@@ -183,21 +189,19 @@ class Layout:
                         path[-1] = json.loads(token.group())
                     else:
                         field = VARYING.get(tuple(path))  # type: ignore[arg-type]
-                    if field is not None:
+                    if field == TIME:
+                        hole = token.start() + 1 + _HOUR - begin
+                    elif field is not None:
                         start, end = token.start(), token.end() - 1
                         gap, text = start - begin + lead, line[begin : start + 1]
-                        pieces.append(_Piece(after=after, until=number, lead=lead, gap=gap, text=text))
+                        pieces.append(
+                            _Piece(after=after, until=number, lead=lead, gap=gap, text=text, hole=hole)
+                        )
                         opening[field] = number
-                        after, lead = number + 1, 0
-                        if field == TIME:  # the hour and the Z belong to the frame
-                            hour, lead = line[start : start + 1 + _HOUR], -1
-                            pieces.append(
-                                _Piece(after=number, until=after, lead=0, gap=end - start, text=hour)
-                            )
-                        begin = end + lead
+                        after, begin, lead, hole = number + 1, end, 0, None
                     number += 2
         gap = len(line) - begin + lead
-        pieces.append(_Piece(after=after, until=None, lead=lead, gap=gap, text=line[begin:]))
+        pieces.append(_Piece(after=after, until=None, lead=lead, gap=gap, text=line[begin:], hole=hole))
         frame = b"".join(piece.text for piece in pieces)
         if b"\\" in frame or len(frame) > _LONGEST_FRAME:
             return None
@@ -228,12 +232,15 @@ class Layout:
                 return found
         rows = rows[marks.counts[rows] == self.quotes]
         numbers = {number for piece in self.pieces for number in (piece.after, piece.until)}
-        return self._checked(body, rows, {number: marks.bound(rows, number) for number in numbers})
+        bounds = {number: marks.bound(rows, number) for number in numbers}
+        for piece in self.pieces:
+            rows, bounds = _kept(bounds[piece.until] - bounds[piece.after] == piece.gap, rows, bounds)
+        return self._checked(body, rows, bounds)
 
-    def _guess(self, marks: Marks) -> dict[int | None, Positions] | None:
+    def _guess(self, marks: Marks) -> _Bounds | None:
         """Return where the bounds are if all fields but the first are short, found from the end of the line backwards."""
         rows = np.arange(marks.starts.size)
-        bounds: dict[int | None, Positions] = {number: marks.bound(rows, number) for number in (_START, None)}
+        bounds: _Bounds = {number: marks.bound(rows, number) for number in (_START, None)}
         for piece in reversed(self.pieces):
             if piece.after == _START:
                 bounds[piece.until] = bounds[_START] + piece.gap
@@ -247,31 +254,39 @@ class Layout:
             bounds[piece.after] = bounds[piece.until] - piece.gap
         return None
 
-    def _checked(self, body: Bytes, rows: Positions, bounds: dict[int | None, Positions]) -> Found:
+    def _checked(self, body: Bytes, rows: Positions, bounds: _Bounds) -> Found:
+        """Return the lines whose bounds are as far apart as they should be and that have the frame between them."""
         for piece in self.pieces:
-            fits = bounds[piece.until] - bounds[piece.after] == piece.gap
-            if not fits.all():
-                rows, bounds = rows[fits], {number: bound[fits] for number, bound in bounds.items()}
-            same = _same(body, bounds[piece.after] + piece.lead, piece.text)
-            if same is not None:
-                rows, bounds = rows[same], {number: bound[same] for number, bound in bounds.items()}
-        minutes = bounds[self.opening[TIME]] + 1 + _HOUR
-        digits = cut(body, minutes, 5).view(np.uint8).reshape(-1, 5).T.astype(np.int16) - ord("0")
+            if piece.hole is None:
+                same = _same(cut(body, bounds[piece.after] + piece.lead, len(piece.text)), piece.text)
+                rows, bounds = _kept(same, rows, bounds)
+        (timed,) = (piece for piece in self.pieces if piece.hole is not None)
+        text, hole = timed.text, slice(timed.hole, (timed.hole or 0) + _MINUTES)
+        found = cut(body, bounds[timed.after] + timed.lead, len(text))
+        within = found.view(np.uint8).reshape(-1, len(text))[:, hole]
+        digits = within.T.astype(np.int16) - ord("0")
+        within[:] = np.frombuffer(text[hole], dtype=np.uint8)
+        same = _same(found, text)
         minute, second = digits[0] * 10 + digits[1], digits[3] * 10 + digits[4]
         right = (digits[[0, 1, 3, 4]] >= 0).all(axis=0) & (digits[[1, 4]] <= 9).all(axis=0)
         right &= (digits[[0, 3]] <= 5).all(axis=0) & (digits[2] == ord(":") - ord("0"))
+        right &= same
         if not right.all():
-            rows, minute, second = rows[right], minute[right], second[right]
-            bounds = {number: bound[right] for number, bound in bounds.items()}
+            minute, second = minute[right], second[right]
+            rows, bounds = _kept(right, rows, bounds)
         return Found(
             rows=rows,
             fields={
-                field: (bounds[number] + 1, bounds[number + 1])
-                for field, number in self.opening.items()
-                if field != TIME
+                field: (bounds[number] + 1, bounds[number + 1]) for field, number in self.opening.items()
             },
             times=self.hour + minute * 60.0 + second,
         )
+
+
+def _kept(which: NDArray[np.bool_], rows: Positions, bounds: _Bounds) -> tuple[Positions, _Bounds]:
+    if which.all():
+        return rows, bounds
+    return rows[which], {number: bound[which] for number, bound in bounds.items()}
 
 
 def cut(body: Bytes, starts: Positions, length: int) -> NDArray[Any]:
@@ -294,11 +309,21 @@ def _opening(body: Bytes, closing: Positions) -> Positions | None:
     return closing - 1 - back
 
 
-def _same(body: Bytes, starts: Positions, text: bytes) -> NDArray[np.bool_] | None:
-    """Say at which starts there is `text`, None if at all of them; it lies in the body as a whole."""
-    found = cut(body, starts, len(text)).view(np.uint8).reshape(-1, len(text))
-    same = found == np.frombuffer(text, dtype=np.uint8)
-    return None if same.all() else same.all(axis=1)
+def _same(found: NDArray[Any], text: bytes) -> NDArray[np.bool_]:
+    """Say which of the cuts are `text`."""
+    # as one run of bytes: rows of their own would be compared one by one
+    same = found.view(np.uint8) == _repeated(text, _doubled(found.size))[: found.size * len(text)]
+    return np.ones(found.size, dtype=np.bool_) if same.all() else same.reshape(-1, len(text)).all(axis=1)
+
+
+def _doubled(n: int) -> int:
+    """Return the power of two that is at least n: lines of a chunk are never as many twice."""
+    return 1 << max(0, n - 1).bit_length()
+
+
+@lru_cache(maxsize=16)
+def _repeated(text: bytes, times: int) -> Bytes:
+    return np.tile(np.frombuffer(text, dtype=np.uint8), times)
 
 
 def _is_text(body: Bytes) -> bool:

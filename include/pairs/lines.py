@@ -81,14 +81,15 @@ def positions(body: Bytes, condition: Callable[[Bytes], NDArray[np.bool_]]) -> P
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
 
-def count(body: Bytes, *values: int) -> list[int]:
-    """Return how many bytes are each of the values."""
-    found = [0] * len(values)
+def survey(body: Bytes, counted: int, sought: int) -> tuple[int, int, bool]:
+    """Return the greatest byte (0 of none), how many bytes are `counted`, and whether any is `sought`."""
+    greatest, n, found = 0, 0, False
     for start in range(0, body.size, _STRIDE):
         part = body[start : start + _STRIDE]
-        for i, value in enumerate(values):
-            found[i] += int(np.count_nonzero(part == value))
-    return found
+        greatest = max(greatest, int(part.max()))
+        n += int(np.count_nonzero(part == counted))
+        found = found or bool((part == sought).any())
+    return greatest, n, found
 
 
 def text(line: bytes) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,11 +29,12 @@ from include.pairs.lines import Bytes, Positions, lines, text
 LINE, ESCAPED = "line", "escaped"
 TEXTS = (INPUT, OUTPUT, EVENT, ID)
 _CONSTANTS = (KIND, INPUT_ENCODING, OUTPUT_ENCODING)
+_CONSTANT = pa.dictionary(pa.int8(), pa.utf8())
 SCHEMA = pa.schema(
     [
         (LINE, pa.utf8()),  # of a record that is to be parsed: all else is NULL then
         *((name, pa.string_view()) for name in TEXTS),
-        *((name, pa.dictionary(pa.int8(), pa.utf8())) for name in _CONSTANTS),
+        *((name, _CONSTANT) for name in _CONSTANTS),
         (ESCAPED, pa.bool_()),  # the texts hold quotes, with a backslash before each
         (TIME, pa.float64()),
     ]
@@ -101,22 +104,39 @@ class Records:
 
     def _left(self, kept: list[bytes]) -> pa.RecordBatch:
         self.parsed += len(kept)
-        columns = {LINE: pa.array(map(text, kept), type=pa.utf8())}
-        return _batch(columns, len(kept))
+        return _batch({LINE: _texts([text(line).encode() for line in kept])}, len(kept))
 
 
 def _placed(marks: Marks, layout: Layout, found: Found) -> pa.RecordBatch:
     n, body = found.rows.size, pa.py_buffer(marks.lines.body)
     columns = {
-        ESCAPED: pa.array(marks.escaping[found.rows]),
-        TIME: pa.array(found.times),
+        ESCAPED: _plain(pa.bool_(), np.packbits(marks.escaping[found.rows], bitorder="little"), n),
+        TIME: _plain(pa.float64(), found.times, n),
     }
     for name, (starts, ends) in found.fields.items():
         views = pa.py_buffer(_views(marks.lines.body, starts, ends))
         columns[name] = pa.Array.from_buffers(pa.string_view(), n, [None, views, body])
     for name, value in layout.constants.items():
-        columns[name] = pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int8), [value])
+        zeros = pa.py_buffer(bytes(n))
+        columns[name] = pa.DictionaryArray.from_buffers(_CONSTANT, n, [None, zeros], _word(value))
     return _batch(columns, n)
+
+
+def _plain(type: pa.DataType, values: NDArray[Any], n: int) -> pa.Array:
+    """Return an array whose values are those of numpy, as they are; pa.array would import pandas first."""
+    return pa.Array.from_buffers(type, n, [None, pa.py_buffer(values)])
+
+
+@cache
+def _word(value: str) -> pa.Array:
+    return _texts([value.encode()])
+
+
+def _texts(values: list[bytes]) -> pa.Array:
+    offsets = np.zeros(len(values) + 1, dtype=np.int32)
+    np.cumsum([len(value) for value in values], out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(pa.utf8(), len(values), buffers)
 
 
 def _batch(columns: dict[str, pa.Array], n: int) -> pa.RecordBatch:
