@@ -12,6 +12,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, task
 
 from include.orchestration import form, tasks
+from include.orchestration.links import RolloutLink
 from include.orchestration.operators import (
     ApproveOperator,
     DeployShadowOperator,
@@ -44,6 +45,7 @@ with DAG(
     monitored = MonitorOperator(task_id="monitor_window", priority_weight=20)
     evaluated = task(tasks.evaluate_gates, trigger_rule="none_failed")()
     decided = task.branch(tasks.decide)()
+    decided.operator.operator_extra_links = (RolloutLink(),)  # which @task takes no argument for
     approved = ApproveOperator(task_id="approve")
     promoted = PromoteOperator(
         task_id="promote", priority_weight=50, trigger_rule="none_failed_min_one_success"

@@ -35,6 +35,14 @@ class Offset:
     by_quantile: dict[str, float]
     requests: int
 
+    def refuse_above(self, limit: float) -> None:
+        """Raise UnfitError, with the numbers, where any of the offsets is above `limit`, whatever its sign."""
+        if self.largest > limit:
+            raise UnfitError(
+                f"Two equal variants differ by {self} on this machine, and at most {limit:.0%} lets latencies be compared; "
+                "end what else keeps it busy and start again."
+            )
+
     @property
     def largest(self) -> float:
         """Return the largest offset, whatever its sign."""
@@ -60,11 +68,7 @@ def probe(cloud: LocalCloud, bodies: Sequence[str], *, limit: float = LIMIT) -> 
     finally:
         _move(sagemaker, original)
         sagemaker.delete_endpoint_config(EndpointConfigName=CONFIG)
-    if offset.largest > limit:
-        raise UnfitError(
-            f"Two equal variants differ by {offset} on this machine, and at most {limit:.0%} lets latencies be compared; "
-            "end what else keeps it busy and start again."
-        )
+    offset.refuse_above(limit)
     return offset
 
 

@@ -49,6 +49,11 @@ def test_a_candidate_two_fifths_slower_is_rolled_back_within_the_window():
     assert sum(trial.first is Verdict.ROLL_BACK for trial in found) >= 0.99 * RUNS
 
 
+def test_a_candidate_that_fails_two_requests_in_a_hundred_is_rolled_back_within_the_window():
+    found = trials("churn_failing", seed=95, shadow_error_rate=0.02)
+    assert sum(trial.first is Verdict.ROLL_BACK for trial in found) >= 0.99 * RUNS
+
+
 @pytest.mark.parametrize("change", [{"ratio": 1.3}, {"shadow_error_rate": 0.03}], ids=["slower", "failing"])
 def test_no_bad_candidate_is_promoted(change):
     assert all(trial.final is not Verdict.PROMOTE for trial in trials("churn_healthy", seed=92, **change))
