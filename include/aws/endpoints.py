@@ -15,6 +15,7 @@ from include.aws.faults import already_exists, calling, code_of, is_missing, is_
 from include.rollout.errors import DeploymentError, ForeignChangeError
 
 _NOT_ARGUMENTS = {"EndpointConfigArn", "CreationTime", "ResponseMetadata"}
+_UNDER_WAY = {"Creating", "Updating", "SystemUpdating", "RollingBack"}
 _UPDATE_DEADLINE = 2.0  # seconds between looking and updating: SageMaker has no compare-and-swap, so be quick
 
 
@@ -72,6 +73,12 @@ def describe(clients: Clients, endpoint: str) -> EndpointState | None:
         capture=answer.get("DataCaptureConfig") or {},
         last_deployment=answer.get("LastDeploymentConfig") or {},
     )
+
+
+def is_quiet(clients: Clients, endpoint: str) -> bool:
+    """Say whether nothing is under way on the endpoint, or it does not exist: whoever waits may look again."""
+    state = describe(clients, endpoint)
+    return state is None or state.status not in _UNDER_WAY
 
 
 def _variants(found: list[dict[str, Any]]) -> tuple[VariantState, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ from include.orchestration.triggers import WaitTrigger, WindowTrigger
 if TYPE_CHECKING:
     from include.steps.rollout import Rollout, Wait
 
-
+# What deferring costs, in seconds: the start of another process, and a trigger that must not fire before this one was
+# reaped. What is over sooner is waited for in place.
+_DEFERRING = 5.0
+_LOOK = 0.5
 _APPROVE, _REFUSE = "Promote", "Roll back"
 
 
@@ -61,7 +65,7 @@ class StepOperator(BaseOperator):
 
         with performing(context, connection=self.connection(context)) as rollout:
             context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
-            result = self.advance(rollout, context, wait)
+            result = self._linger(rollout, context, self.advance(rollout, context, wait))
             if not isinstance(result, Wait):
                 return result
             if wait is not None and rollout.now() >= result.until:
@@ -81,6 +85,23 @@ class StepOperator(BaseOperator):
             kwargs={"wait": {**asdict(result), "until": result.until.isoformat()}},
         )
         return None
+
+    def _linger(self, rollout: Rollout, context: Any, result: Any) -> Any:
+        """Wait in place for an update that is over before deferring would have paid."""
+        from include.aws.endpoints import is_quiet
+        from include.rollout.errors import CloudError
+        from include.steps.rollout import Wait
+
+        enough = time.monotonic() + _DEFERRING
+        while isinstance(result, Wait) and result.endpoint and time.monotonic() < enough:
+            time.sleep(_LOOK)
+            try:
+                quiet = is_quiet(rollout.clients, result.endpoint)
+            except CloudError:
+                break  # whoever waits on asks again, and says so
+            if quiet:
+                result = self.advance(rollout, context, result)
+        return result
 
 
 class OpenOperator(StepOperator):

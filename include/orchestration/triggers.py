@@ -27,7 +27,8 @@ _REAPED = 3.0
 class WaitTrigger(BaseTrigger):
     """Fires when the endpoint has no update under way, or after `every` seconds when there is no endpoint to look at.
 
-    `until` (epoch seconds) bounds the wait; what was reached is for the step to say.
+    A short wait is looked at often and a long one every `every` seconds, so that nobody waits much longer than the
+    update took. `until` (epoch seconds) bounds the wait; what was reached is for the step to say.
     """
 
     def __init__(self, *, connection: str, endpoint: str, every: float, until: float) -> None:
@@ -51,28 +52,25 @@ class WaitTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look every `every` seconds."""
-        await asyncio.sleep(max(0.0, _REAPED - self.every))
+        """Look after a quarter of the time waited so far, but every `every` seconds at least."""
+        began = time.monotonic()
+        pause = max(_REAPED, 0.0 if self.endpoint else self.every)
         while True:
-            await asyncio.sleep(self.every)
+            await asyncio.sleep(pause)
             if not self.endpoint or time.time() >= self.until or await asyncio.to_thread(self._is_quiet):
                 yield TriggerEvent({"waited": True})
                 return
+            pause = min(self.every, (time.monotonic() - began) / 4)
 
     def _is_quiet(self) -> bool:
-        from include.aws.endpoints import describe
+        from include.aws.endpoints import is_quiet
 
         try:
             self._clients = self._clients or clients_of(self.connection)
-            state = describe(self._clients, self.endpoint)
+            return is_quiet(self._clients, self.endpoint)
         except CloudError as error:
-            log.warning("%s Asking again in %g s.", error, self.every)
+            log.warning("%s Asking again soon.", error)
             return False
-        return (
-            state is None
-            or state.in_service
-            or state.status not in {"Updating", "SystemUpdating", "Creating", "RollingBack"}
-        )
 
 
 class WindowTrigger(BaseTrigger):

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.timeout(2400)
 AT_ONCE = 6
 DRY = {"mode": "dry_run"}
 WATCHED = {"promotion": {"watch": 10}}
+GUARDED = {"promotion": {"guardrails": {"traffic": "all_at_once", "wait": 15, "error_rate": 0.5}}}
 NO_METRICS = {"window": {"opening": 15}}
 BEFORE_A_DECISION = ("register", "deploy_shadow", "replay", "monitor_window", "evaluate_gates", "decide")
 
@@ -145,12 +146,23 @@ def no_metrics(stage):
     return simple(stage, "no-metrics", **NO_METRICS)
 
 
+def guarded(stage):
+    """A promotion that SageMaker watches for longer than a task waits in place."""
+    name = "guarded"
+    stage.endpoint(name)
+    run = stage.trigger(name, **GUARDED)
+    run.until("promote", "deferred", timeout=480)
+    run.colour = run.wait()
+    return run
+
+
 def failing(stage):
     return simple(stage, "failing", candidate={"environment": {"LOCAL_ERROR_SHARE": "0.5"}})
 
 
 CASES = {
     "healthy": lambda stage: simple(stage, "healthy"),
+    "guarded": guarded,
     "failing": failing,
     "no-metrics": no_metrics,
     "dry-run": lambda stage: simple(stage, "dry-run", **DRY),
@@ -197,7 +209,7 @@ def baseline_is_back(run):
     assert run.holder is None
 
 
-@pytest.mark.parametrize("run", ["healthy"], indirect=True)
+@pytest.mark.parametrize("run", ["healthy", "guarded"], indirect=True)
 def test_a_healthy_candidate_is_promoted(run):
     config, shadows, model = run.serving
     assert (run.end, run.colour, shadows) == ("PROMOTED", "success", 0)
