@@ -112,7 +112,7 @@ def after(mark: str) -> Callable[[str], str | None]:
 class Caller(asyncio.Protocol):
     """Sends the next request when the answer to the last is there, on a new connection where the server closes."""
 
-    def __init__(self, request: bytes, host: str, port: int, until: float) -> None:
+    def __init__(self, request: Callable[[], bytes], host: str, port: int, until: float) -> None:
         self.answered, self.failed = 0, 0
         self.over = asyncio.get_running_loop().create_future()
         self._request, self._where, self._until = request, (host, port), until
@@ -124,7 +124,7 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport, self._data = transport, b""
-        transport.write(self._request)
+        transport.write(self._request())
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -141,7 +141,7 @@ class Caller(asyncio.Protocol):
         if time.monotonic() >= self._until:
             self._transport.close()
         elif b"connection: close" not in head:
-            self._transport.write(self._request)
+            self._transport.write(self._request())
 
     def connection_lost(self, exc: Exception | None) -> None:
         if time.monotonic() < self._until:
@@ -151,13 +151,24 @@ class Caller(asyncio.Protocol):
 
 
 def load(server: Server, path: str, seconds: float) -> dict[str, float]:
-    """Return rate and the server's CPU per request under as many callers as there are connections."""
+    """Return rate and CPU per invocation; copies to a shadow belong to the requests they were made of."""
     where = urllib.parse.urlsplit(server.url)
     scope = "Credential=local/20260101/us-east-1/sagemaker/aws4_request"
     request = (
         f"POST {path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: text/csv\r\nContent-Length: {len(BODY)}\r\n"
         f"Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0\r\n\r\n"
     ).encode() + BODY
+    return called(server, lambda: request, seconds, after=0.3)
+
+
+def called(
+    server: Server, request: Callable[[], bytes], seconds: float, after: float = 0.0
+) -> dict[str, float]:
+    """Return rate and the server's CPU per request under as many callers as there are connections.
+
+    `after` are the seconds in which the server still works on what was asked of it.
+    """
+    where = urllib.parse.urlsplit(server.url)
 
     async def callers() -> tuple[int, int]:
         until = time.monotonic() + seconds
@@ -172,9 +183,8 @@ def load(server: Server, path: str, seconds: float) -> dict[str, float]:
     answered, failed = uvloop.run(callers())
     elapsed = time.monotonic() - begun
     if failed or not answered:
-        raise RuntimeError(f"{failed} of {answered} requests to {server.url}{path} failed")
-    if path.startswith("/endpoints"):
-        time.sleep(0.3)  # copies to the shadow that are still under way belong to these requests
+        raise RuntimeError(f"{failed} of {answered} requests to {server.url} failed: {request()[:80]!r}")
+    time.sleep(after)
     return {"cpu_us": (server.cpu() - before) / answered * 1e6, "rate": answered / elapsed}
 
 

@@ -149,7 +149,11 @@ def _operation(request: Request) -> str:
 
 
 def _unsupported(request: Request, service: str) -> Response:
-    message = f"The local cloud does not support the {service or 'unsigned'} operation {_operation(request)}."
+    message = f"The local cloud does not support the {service or 'unsigned'} operation {_operation(request)}"
+    # CloudWatch's operations are there, in the protocols of today's SDKs
+    message += (
+        " in the Query protocol; use an SDK that speaks CBOR or JSON." if service == "monitoring" else "."
+    )
     return _refusal(request, "UnsupportedOperation", message, 400)
 
 

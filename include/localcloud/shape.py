@@ -17,6 +17,7 @@ from botocore.model import Shape
 from include.localcloud.constraint import any_broken, broken, demanded, fault, is_plain, shown
 
 _BITS = {"integer": 32, "long": 64}
+_KINDS = {str: "string", bool: "boolean", list: "list", Mapping: "structure"}
 _NAMED_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -179,7 +180,7 @@ def _blob(value: Any, path: str) -> bytes:
 def _of_type(value: Any, kind: type, path: str) -> Any:
     if isinstance(value, kind):
         return value
-    raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a {kind.__name__.lower()}.")
+    raise MalformedInputError(f"'{path}' is {shown(value)}; it must be a {_KINDS[kind]}.")
 
 
 def _camel(name: str) -> str:

@@ -58,7 +58,12 @@ def test_an_operation_that_moto_lacks_is_named_in_the_form_of_its_protocol(ask: 
 @pytest.mark.parametrize(
     ("service", "path", "body", "named"),
     [
-        ("monitoring", "/", b"Action=ListMetrics&Version=2010-08-01", b"monitoring operation ListMetrics"),
+        (
+            "monitoring",
+            "/",
+            b"Action=ListMetrics&Version=2010-08-01",
+            b"monitoring operation ListMetrics in the Query protocol",
+        ),
         ("sagemaker", "/endpoints/e/async-invocations", b"", b"operation InvokeEndpointAsync"),
         ("sagemaker", "/endpoints/e/invocations-response-stream", b"", b"InvokeEndpointWithResponseStream"),
     ],
