@@ -27,6 +27,8 @@ LEAST_BEYOND = 10
 # lower than that of many, so a thinly sampled shadow would look faster than it is.
 LEAST_BEYOND_A_PERIOD = 5
 ALIKE = (0.8, 1.25)
+# Of the periods with requests of both variants, the share that may lack the percentile: the slow ones may be those.
+MOST_MISSING = 0.05
 # The sd of log latency where only one threshold is known; a small one overstates the jitter, which is the safe side.
 NARROW_SPREAD = 0.25
 # Weight of the counted requests beside the periods: they see a regression within minutes, where one number a
@@ -87,7 +89,7 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
     }
     allowed = f"at most {times(1 + gate.margin)} is allowed"
     found = reading.contradictions.get(gate.name)
-    doubt = _doubt(gate, ratios[used], requests, block)
+    doubt = _doubt(gate, ratios[used], requests, block, missing=int(table.used.sum() - used.sum()))
     limits: LogRatio | None = None
     if reading.is_final and not doubt:
         limits = log_ratio_limits(
@@ -299,8 +301,15 @@ def _exceedances(gate: LatencyGate, table: Table, noise: Noise) -> Floats | None
     )
 
 
-def _doubt(gate: LatencyGate, ratios: Floats, requests: dict[str, Floats], block: int) -> str:
-    """Say why no interval can be trusted, or nothing."""
+def _doubt(
+    gate: LatencyGate, ratios: Floats, requests: dict[str, Floats], block: int, *, missing: int
+) -> str:
+    """Say why no interval can be trusted, or nothing; `missing` periods had requests of both and no such latency."""
+    if missing > MOST_MISSING * (missing + ratios.size):
+        return (
+            f"{missing} of {missing + ratios.size} periods with requests of both variants have no {gate.quantile} of one of "
+            f"them, and at most {percent(MOST_MISSING)} may lack it"
+        )
     if ratios.size // block < 2:
         return f"{ratios.size} periods make fewer than two blocks of {block}, too few for an interval"
     if ratios.size > 1 and np.ptp(ratios) == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -132,6 +132,14 @@ class PairsSection(Section):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+
+_AGREEMENT = ("output", "at", "threshold", "argmax", "absolute", "relative", "ignore", "top", "overlap")
+
+
+def agreement_terms(pairs: PairsSection | None) -> dict[str, Any] | None:
+    """Return, in JSON-safe form, what decides whether two outputs agree; flips counted under other terms are others."""
+    return None if pairs is None else pairs.model_dump(mode="json", include=set(_AGREEMENT))
 
 
 def unmeasurable(pairs: PairsSection | None, gates: GatePolicy, captured: int | None) -> list[str]:

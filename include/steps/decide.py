@@ -59,11 +59,16 @@ class Course(StrEnum):
 
 
 def course(rollout: Rollout) -> Course:
-    """Decide, and say what comes next; who promoted by hand has agreed to it already."""
+    """Decide, and say what comes next."""
     if decide(rollout) is Action.ROLL_BACK:
         return Course.ROLL_BACK
+    return Course.APPROVE if needs_approval(rollout) else Course.PROMOTE
+
+
+def needs_approval(rollout: Rollout) -> bool:
+    """Say whether a person must agree to the decision; who promoted by hand has agreed to it already."""
     by_gates = rollout.ledger.require(Kind.DECISION)["who"] == _GATES
-    return Course.APPROVE if by_gates and rollout.spec.promotion.approval else Course.PROMOTE
+    return by_gates and rollout.spec.promotion.approval
 
 
 def approve(rollout: Rollout, *, approved: bool, who: str, why: str) -> bool:

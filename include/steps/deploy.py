@@ -18,6 +18,11 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     An endpoint that the spec says to create is created first, with production alone.
     """
     rollout.refuse_if_over()
+    noted = deployment_key(Stage.SHADOW.value.lower())
+    if wait is None and rollout.ledger.read(noted) is not None:
+        # A task that is cleared later would else take a withdrawn shadow, or what was promoted, back to this stage.
+        rollout.headline(Stage.SHADOW)("the shadow was deployed before")
+        return None
     lease = rollout.lease()
     if wait is None or wait.phase == CREATING:
         creating = create(rollout, lease, wait)
@@ -29,7 +34,7 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     pending = put(rollout, lease=lease, wait=wait, candidate=candidate)
     if pending is None:
         config = (generated_configs(rollout) or [config_name(rollout.id, Stage.SHADOW, rollout.baseline)])[-1]
-        rollout.write(deployment_key(Stage.SHADOW.value.lower()), {"config": config})
+        rollout.write(noted, {"config": config})
         share = f"{rollout.spec.sampling:.0%}"
         rollout.headline("SHADOW")(
             f"the shadow serves next to {rollout.baseline.variant} and gets {share} of its requests"

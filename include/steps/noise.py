@@ -8,6 +8,7 @@ from typing import Any
 from include.gates.calibration import calibration_of, informed
 from include.ledger.calibrations import Calibrations
 from include.ledger.objects import Kind
+from include.rollout.comparison import agreement_terms
 from include.rollout.evidence import Evidence
 from include.rollout.gate import GatePolicy
 from include.rollout.names import moment
@@ -15,6 +16,7 @@ from include.rollout.pairs import Pairs
 from include.stats.calibration import PRIOR, Calibration, Noise, pooled
 from include.steps.rollout import Rollout
 
+_TERMS = "terms"  # beside a calibration's numbers: under which terms its flips were counted
 _POOLED = 20  # the last so many A/A rollouts count: instances, models and traffic change over the months
 
 
@@ -38,9 +40,15 @@ def noise_of(rollout: Rollout) -> Noise:
 
 
 def policy_of(rollout: Rollout) -> GatePolicy:
-    """Return the spec's gates, those of agreement with the flips of the noise that was fixed."""
+    """Return the spec's gates, those of agreement with the flips of the noise that was fixed.
+
+    Only flips that were counted under the same terms are this rollout's noise: by stricter ones all may flip, and what
+    is taken for noise is allowed on top of the limit.
+    """
     fixed = rollout.ledger.read(Kind.NOISE)
-    return informed(rollout.spec.gates, fixed["calibrations"] if fixed else ())
+    terms = agreement_terms(rollout.spec.pairs)
+    known = [each for each in (fixed["calibrations"] if fixed else ()) if each.get(_TERMS) == terms]
+    return informed(rollout.spec.gates, known)
 
 
 def learn(rollout: Rollout) -> Calibration | None:
@@ -59,7 +67,8 @@ def learn(rollout: Rollout) -> Calibration | None:
         calibration = calibration_of(evidence, rollout_id=rollout.id, flips=flips, pairs=pairs)
         if calibration is None:
             return None
-        known = rollout.write(Kind.CALIBRATION, {"calibration": calibration.to_document()})
+        taught = {**calibration.to_document(), _TERMS: agreement_terms(rollout.spec.pairs)}
+        known = rollout.write(Kind.CALIBRATION, {"calibration": taught})
     _calibrations(rollout, rollout.baseline.endpoint).add(
         rollout.id, known["calibration"], at=moment(known["written_at"])
     )

@@ -60,10 +60,10 @@ def observe(rollout: Rollout) -> Progress:
     Raises ForeignChangeError when somebody else changed the endpoint.
     """
     ledger, spec = rollout.ledger, rollout.spec
-    now = _check_endpoint(rollout)
     stop = ledger.read(Kind.REPLAY_STOP)
-    if stop is not None:
+    if stop is not None:  # for good; the endpoint may have gone on to the next stage since
         return Progress(lines=(), again_in=0, closed=Closed(stop["closed"]))
+    now = _check_endpoint(rollout)
     opened = ledger.read(Kind.WINDOW)
     asked = concluded(rollout)
     if asked is not None:

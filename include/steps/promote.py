@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from include.aws import endpoints
 from include.aws.alarms import ensure as ensure_alarm
-from include.ledger.objects import reverted_key
+from include.ledger.objects import Kind, reverted_key
 from include.rollout.errors import TerminalError
 from include.rollout.guardrail import alarms
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action
-from include.steps.decide import refused_by_approval
+from include.steps.decide import needs_approval, refused_by_approval
 from include.steps.reach import begun_key, reach
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
@@ -34,6 +34,11 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     refusal = refused_by_approval(rollout)
     if refusal is not None:
         raise TerminalError(f"{refusal['who']} refused to promote rollout {rollout.id}; it is rolled back.")
+    if needs_approval(rollout) and rollout.ledger.read(Kind.APPROVAL) is None:
+        raise TerminalError(
+            f"rollout {rollout.id} needs a person's approval and nobody answered; answer in Required Actions, for a task "
+            "`approve` that was only marked a success approves nothing."
+        )
     if taken_back(rollout) is not None:
         return None  # a promotion that was taken back is never made again
     lease = rollout.lease()

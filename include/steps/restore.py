@@ -5,10 +5,14 @@ from __future__ import annotations
 from include.aws import endpoints
 from include.ledger.lease import Lease
 from include.ledger.objects import deployment_key
+from include.rollout.errors import TerminalError
 from include.rollout.stage import Stage
+from include.rollout.verdict import Action
+from include.steps.decide import refused_by_approval
 from include.steps.experiment import stop
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
+from include.steps.watch import taken_back
 
 _TRIES = 3
 
@@ -37,7 +41,12 @@ def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | 
 def roll_back(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     """Carry out the decision to roll back, or to take a promotion back, and say so in the ledger."""
     rollout.refuse_if_over()
-    rollout.ledger.require("decision")
+    decision = rollout.ledger.require("decision")
+    undone = refused_by_approval(rollout) is not None or taken_back(rollout) is not None
+    if decision["action"] == Action.PROMOTE and not undone:
+        raise TerminalError(
+            f"the decision of rollout {rollout.id} is to promote, and nobody took that back; it is not rolled back."
+        )
     pending = restore(rollout, rollout.lease(), wait)
     if pending is None:
         rollout.write("restore", {"config": rollout.baseline.config_name})

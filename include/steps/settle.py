@@ -107,11 +107,16 @@ def settle_for_dead(rollout: Rollout, holder: Lease) -> Wait | End | None:
 
 def _nothing_touched(rollout: Rollout) -> End:
     """End a rollout whose baseline was never written: nothing on AWS is ours, only perhaps the lease."""
-    known = rollout.ledger.read(Kind.OUTCOME)
+    ledger = rollout.ledger
+    known = ledger.read(Kind.OUTCOME)
     if known is None:
         known = rollout.write(
             Kind.OUTCOME, {"end": End.CRASHED.value, "reason": "it ended while it was being opened"}
         )
+    spec = ledger.read(Kind.SPEC)
+    held = rollout.leases.current(spec["spec"]["endpoint"]["name"]) if spec is not None else None
+    if held is not None and held.owner == rollout.id:
+        rollout.leases.release(held)
     return End(known["end"])
 
 

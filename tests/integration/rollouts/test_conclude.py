@@ -13,7 +13,9 @@ from include.rollout.errors import RefusedError, TerminalError
 from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.steps.conclude import conclude
 from include.steps.decide import Course, approve, course
+from include.steps.deploy import deploy_shadow
 from include.steps.judge import settle_verdict
+from include.steps.observe import Closed, observe
 from include.steps.promote import promote
 from include.steps.restore import roll_back, withdraw
 from include.steps.settle import settle
@@ -102,6 +104,13 @@ def test_a_promotion_that_needs_approval_waits_for_a_person(
     settle_verdict(run.rollout)
     assert course(run.rollout) is Course.APPROVE
     run.step(withdraw)  # nobody pays for the shadow while a person thinks it over
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    with pytest.raises(TerminalError, match="needs a person's approval and nobody answered"):
+        run.step(promote)  # as if the task that asks had only been marked a success
+    with pytest.raises(TerminalError, match="nobody took that back"):
+        run.step(roll_back)
+    run.step(deploy_shadow)  # cleared by hand: the shadow that was taken away does not come back
+    assert observe(run.rollout).closed is Closed.END
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     answer = approve(run.rollout, approved=approved, who="Ada", why="on Friday?")
     assert answer is approved

@@ -501,3 +501,17 @@ def test_a_decision_that_was_carried_out_stands_while_the_endpoint_scales_or_is_
     assert state is not None
     assert (state.config, state.pending) == (carried_out, None)
     assert run.rollout.leases.current(endpoint) is None
+
+
+def test_an_opening_that_was_killed_behind_its_lease_gives_it_back_when_it_is_settled(
+    endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    rollout, now = run.rollout, run.rollout.now()
+    rollout.write("spec", {"name": "a spec", "spec": run.spec})
+    until = now + timedelta(hours=9)
+    rollout.leases.acquire(
+        endpoint, rollout.id, rollout.run, now=now, until=until, owner_is_over=lambda _: None
+    )
+    assert settle(rollout) is End.CRASHED
+    assert rollout.leases.current(endpoint) is None

@@ -215,6 +215,15 @@ def test_one_period_makes_no_interval(measured):
     assert latency(MARGIN, Table.of(evidence), FIRST, PRIOR).outcome is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(("lacking", "passes"), [(2, True), (3, False)])
+def test_a_percentile_that_many_periods_lack_shows_nothing(measured, lacking, passes):
+    evidence = jittered(measured, 1.0, periods=48)
+    shadow = tuple(replace(p, latency={}) if i < lacking else p for i, p in enumerate(evidence.shadow))
+    finding = latency(MARGIN, Table.of(replace(evidence, shadow=shadow)), FIRST, PRIOR)
+    assert (finding.outcome is Outcome.PASS) is passes, finding.reason
+    assert passes or "3 of 48 periods with requests of both variants have no p90" in finding.reason
+
+
 def test_without_a_common_quantile_there_is_no_data(measured):
     table = Table.of(measured([600] * 8, [300] * 8))
     assert latency(MARGIN, table, FIRST, PRIOR).outcome is Outcome.NO_DATA
