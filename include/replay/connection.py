@@ -8,7 +8,7 @@ from typing import Protocol
 import httptools
 
 from include.replay.account import FailureKind
-from include.replay.stream import INPUT, Stream
+from include.replay.stream import Stream
 
 IDLE = -1
 """The index of a connection that carries no request."""
@@ -69,9 +69,8 @@ class Connection:
         self.send = stream.send
         self.usable = True
 
-    def received(self, count: int) -> None:
+    def received(self, read: bytes) -> None:
         """Read on in the answer, and tell the owner if it ends here."""
-        read = INPUT[:count]
         try:
             self._parser.feed_data(read)
         except httptools.HttpParserError:
@@ -125,7 +124,7 @@ class Connection:
             self._stream = None
         self._owner.lost(self)
 
-    def _answered(self, read: memoryview | bytes) -> None:
+    def _answered(self, read: bytes) -> None:
         status, kept = self._status, self._kept
         if kept:
             self._kept = b""

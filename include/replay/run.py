@@ -97,7 +97,7 @@ class Run:
             self.threads = threads
             self.signature = Signature(self.target, await self.aside(self.target.current_credentials))
             self.timer = timer(self.loop, self.wake)
-            self.watch = Watch(self.loop)
+            self.watch = Watch(self.loop, self.go_on)
             early = await self.aside(self.skip)
             beginning = Progress(elapsed=0.0, account=Account(), pending=(), next_index=self.next_index)
             await self.aside(self.permit.keep, beginning)
@@ -161,6 +161,7 @@ class Run:
         """Send whatever is due and there is room for, and see to it that this happens again."""
         try:
             self.blocked = False
+            now = time.monotonic()
             for _ in range(_BURST):
                 request, due = self.request, self.due
                 if request is None:
@@ -169,8 +170,7 @@ class Run:
                     if self.busy == 0 and not self.over.done():
                         self.over.set_result(None)
                     return
-                now = time.monotonic()
-                if due > now:
+                if due > now and due > (now := time.monotonic()):
                     self.arm(due)
                     return
                 index = self.next_index
@@ -186,7 +186,7 @@ class Run:
                     self.add(row(index, due, now, now, 0, SHED))
                 elif self.busy < self.in_flight:
                     self.busy += 1
-                    self.send(request, index, due, now)
+                    now = self.send(request, index, due, now)
                 else:
                     self.blocked = True  # until an answer comes
                     if due + self.late_after < self.armed:  # else the timer looks in earlier, and arms again
@@ -210,8 +210,8 @@ class Run:
         self.armed = math.inf
         self.dispatch()
 
-    def send(self, request: Request, index: int, due: float, now: float) -> None:
-        """Send the request on the connection used last, or on a new one."""
+    def send(self, request: Request, index: int, due: float, now: float) -> float:
+        """Send the request on the connection used last, or on a new one; return the time at which it left."""
         idle = self.idle
         while idle:
             connection = idle.pop()
@@ -221,14 +221,15 @@ class Run:
                     message = self.signature.message(
                         request.body, request.content_type, self.inference_id(index), now + self.clock
                     )
-                    connection.sent = time.monotonic()
+                    connection.sent = now = time.monotonic()
                     connection.send(message)
-                    return
+                    return now
                 connection.close()  # the target may be about to close it too
         connection = Connection(self)
         self.connections.add(connection)
         connection.index, connection.scheduled, connection.sent = index, due, now
         self.dials[connection] = self.loop.create_task(self.dial(connection, request, index))
+        return time.monotonic()
 
     async def dial(self, connection: Connection, request: Request, index: int) -> None:
         """Connect, then send; the time this takes is the target's, not ours."""
@@ -246,7 +247,11 @@ class Run:
             del self.dials[connection]
 
     def ended(self, connection: Connection, status: int, failure: FailureKind | None) -> None:
-        """Write the outcome down and let the next request have the connection."""
+        """Write the outcome down and let the next request have the connection.
+
+        Answers are heard by way of the watch, which calls `go_on` after all of them: so the target has
+        all that it may work on at once, and is woken up less often. A failure may come from elsewhere.
+        """
         now = time.monotonic()
         outcome = ANSWERED if failure is None else _CODES[failure]
         self.add(row(connection.index, connection.scheduled, connection.sent, now, status, outcome))
@@ -255,6 +260,11 @@ class Run:
         if connection.usable:
             connection.idle_since = now
             self.idle.append(connection)
+        if failure is not None:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Send what waited for an answer, or end the replay if this was the last."""
         if self.blocked or self.request is None:
             self.dispatch()
 

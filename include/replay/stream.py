@@ -15,22 +15,24 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
-INPUT = memoryview(bytearray(256 * 1024))
-"""What was read last. All streams share it: a receiver uses it up before it returns."""
-
-_CIPHERTEXT = memoryview(bytearray(256 * 1024))
+_READ = 64 * 1024  # bytes at once: more, and malloc would map and unmap memory for each read
+_NOT_READABLE, _NOT_WRITABLE = ~select.EPOLLIN, ~select.EPOLLOUT  # a reset is both
 
 
 class Watch:
     """Calls back streams that can be read or written, as long as they can; a reset counts as both.
+
+    When all of those that were ready at one time have been called, it calls `after`: answers that are
+    there together are read together, and none waits, on the clock, for requests that others let go.
 
     An epoll of our own that the event loop watches as one descriptor: libuv's polling looks away
     after it has reported an error once, and a reset that comes together with the last bytes before
     it would go unheard.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, after: Callable[[], None]) -> None:
         self._loop = loop
+        self._after = after
         self._poll = select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
@@ -62,17 +64,18 @@ class Watch:
 
     def _ready(self) -> None:
         for descriptor, events in self._poll.poll(0):
-            if events & ~select.EPOLLOUT and (reader := self._readers.get(descriptor)) is not None:
+            if events & _NOT_WRITABLE and (reader := self._readers.get(descriptor)) is not None:
                 reader()
-            if events & ~select.EPOLLIN and (writer := self._writers.get(descriptor)) is not None:
+            if events & _NOT_READABLE and (writer := self._writers.get(descriptor)) is not None:
                 writer()
+        self._after()
 
 
 class Receiver(Protocol):
     """Who hears what comes."""
 
-    def received(self, count: int) -> None:
-        """Use up the first `count` bytes of INPUT, at least one."""
+    def received(self, read: bytes) -> None:
+        """Hear what came next: at least one byte."""
         ...
 
     def lost(self, error: OSError | None) -> None:
@@ -117,14 +120,14 @@ class Stream:
 
     def _readable(self) -> None:
         try:
-            count = self._sock.recv_into(INPUT)
+            read = self._sock.recv(_READ)
         except BlockingIOError:
             return
         except OSError as error:
             self._receiver.lost(error)
             return
-        if count:
-            self._receiver.received(count)
+        if read:
+            self._receiver.received(read)
         else:
             self._receiver.lost(None)
 
@@ -176,18 +179,18 @@ class SecureStream(Stream):
 
     def _readable(self) -> None:
         try:
-            count = self._sock.recv_into(_CIPHERTEXT)
-            if count == 0:
+            read = self._sock.recv(_READ)
+            if not read:
                 msg = "the peer closed the socket and did not end TLS"
                 raise ssl.SSLEOFError(msg)  # what was to end there is cut off (RFC 9112, 9.8)
-            self._incoming.write(_CIPHERTEXT[:count])
+            self._incoming.write(read)
             more = True
             while more:
-                count = self._tls.read(len(INPUT), INPUT)  # type: ignore[assignment]  # typeshed forgets it
-                if count == 0:
+                read = self._tls.read(_READ)
+                if not read:
                     self._receiver.lost(None)
                     return
-                self._receiver.received(count)
+                self._receiver.received(read)
                 more = self._is_open and bool(self._incoming.pending or self._tls.pending())
         except (BlockingIOError, ssl.SSLWantReadError):
             pass  # half a record, or a message of TLS itself

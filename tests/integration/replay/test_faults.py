@@ -9,7 +9,7 @@ from pathlib import Path
 
 from include.replay.account import FailureKind
 from include.replay.engine import replay
-from include.replay.pacer import Poisson
+from include.replay.pacer import Poisson, Saturating
 from include.replay.source import Report, Rows
 from include.replay.target import Credentials, Target
 from tests.integration.replay.conftest import Serve
@@ -70,6 +70,28 @@ def test_under_every_fault_the_account_is_what_the_server_did(serve: Serve, tmp_
     assert account.failed == expected
     assert account.answered == did["fine"] + did["slow"]
     assert sum(period.scheduled for period in account.periods.values()) == 1980
+
+
+def test_with_every_place_taken_the_account_is_what_the_server_did(serve: Serve) -> None:
+    """A closed loop: each outcome, good or bad, lets the next request go."""
+    plan = random.Random(12).choices(list(FAULTS), WEIGHTS, k=3000)
+    server = serve(lambda number: FAULTS[plan[number]][0])
+    account = replay(
+        target=Target(endpoint="churn", region="r", base_url=server.url, timeout=0.5),
+        requests=Rows(where=b"1\n" * 1500, content_type="text/csv"),
+        pacer=Saturating(),
+        duration=None,
+        limit=None,
+        late_after=60.0,
+        inference_id=str,
+        in_flight=16,
+    )
+    did = Counter(plan[: len(server.seen)])
+    assert account.scheduled == account.sent == len(server.seen) == len(set(server.ids)) == 1500
+    assert account.answered == did["fine"] + did["slow"]
+    assert account.failed == Counter(
+        FAULTS[name][1] for name in did.elements() if FAULTS[name][1] is not None
+    )
 
 
 def test_a_server_that_closes_every_connection_costs_no_request(serve: Serve) -> None:
