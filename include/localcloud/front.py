@@ -21,6 +21,9 @@ Operation = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
 
 _INVOCATIONS = "/invocations"
 _ENDPOINTS = "/endpoints/"
+# Nothing is signed for, so a page that somebody looks at could upload a script and have it run: browsers name the page
+# in Origin, also where a name server sends the page's own host name to this machine.
+_FROM_A_PAGE = b"The local cloud serves no pages in browsers; use an SDK or the command line.\n"
 _POLLED = ("Describe", "List", "Get", "Put")  # logged at debug level: clients repeat them all the time
 
 
@@ -76,7 +79,13 @@ class Front:
         self._clock = clock
 
     def begin(self, request: Request, respond: Respond) -> bool:
-        """Begin an invocation, without a task; tell whether the request is one. `respond` may be called at once."""
+        """Begin an invocation, without a task; tell whether the request is one. `respond` may be called at once.
+
+        A request that a browser made for some page is refused here, whatever it is.
+        """
+        if "origin" in request.headers:
+            respond(Response(403, {"Content-Type": "text/plain"}, _FROM_A_PAGE))
+            return True
         endpoint = self._invoked(request)
         if endpoint is None:
             return False

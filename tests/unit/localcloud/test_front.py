@@ -105,3 +105,23 @@ def test_the_local_api_answers_json(plane: Any, method: str, path: str, body: by
     assert isinstance(json.loads(answer.body), dict)
     if status >= 400:
         assert json.loads(answer.body)["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/_local/faults", b'{"delay": 1}'),
+        ("POST", "/service/SageMaker/operation/ListModels", b"\xa0"),
+        ("PUT", "/a-bucket", b""),
+        ("POST", "/endpoints/e/invocations", b"1"),
+    ],
+    ids=["faults", "control plane", "s3", "runtime"],
+)
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://rebound.example:4566"])
+def test_what_a_browser_sends_for_a_page_is_refused(
+    plane: Any, method: str, path: str, body: bytes, origin: str
+) -> None:
+    headers = {"content-type": "text/plain", "host": origin.rpartition("/")[2], "origin": origin}
+    answer = ask(plane, Request(method, path, "", headers, body))
+    assert (answer.status, b"serves no pages" in answer.body) == (403, True)
+    assert json.loads(ask(plane, Request("GET", "/_local/faults", "", {})).body) == {"faults": []}
