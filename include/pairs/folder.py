@@ -22,8 +22,8 @@ from include.rollout.errors import EvidenceError
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
-_PIECE = 1 << 20  # bytes read at a time
-_AHEAD = 3  # pieces read before they are asked for
+_PIECE = 2 << 20  # bytes read at a time
+_AHEAD = 2  # pieces read before they are asked for
 _TIMEOUT = timedelta(seconds=60)  # of one request: captures are large
 _NEIGHBOUR = timedelta(hours=1)  # a capture may be filed under the hour next to its own
 

@@ -16,6 +16,10 @@ SIDES = ("production", "shadow")
 UNREAD = "coalesce(p_number, s_number) IS NULL AND p IS NULL AND s IS NULL"  # of a pair: neither output is readable
 FINE, MALFORMED, OUTSIDE = 0, 1, 2  # states of a record before it is joined
 
+_ANSWERS = (
+    {"output": "p", "number": "p_number", "latency": "latency_p"},
+    {"output": "s", "number": "s_number", "latency": "latency_s"},
+)  # the columns of a variant's table, and what they are called once they are joined
 _SIDE = {"observedContentType": "VARCHAR", "data": "VARCHAR", "encoding": "VARCHAR"}
 _RECORD = json.dumps(
     {
@@ -51,7 +55,7 @@ def fields() -> str:
     """Return the table expression `fields`: those of all records, read by position or parsed, NULL where there is none."""
     columns = ", ".join(_either(name, path) for name, path in FIELDS.items())
     return f"""record AS (
-            SELECT *, try(json_transform(line, '{_RECORD}')) AS r FROM records
+            SELECT *, CASE WHEN line IS NOT NULL THEN try(json_transform(line, '{_RECORD}')) END AS r FROM records
         ), fields AS (
             SELECT {columns} FROM record
         )"""
@@ -99,7 +103,7 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
             FROM placed
             WHERE {mine}
         )
-        SELECT key, {state} AS state, coalesce(hash(event), hash(t, answer)) AS event, t, {named} AS named,
+        SELECT key, ({state})::UTINYINT AS state, coalesce(hash(event), hash(t, answer)) AS event, t, {named} AS named,
                {number} AS number, {output} AS output, {latency_of(terms, "answer")} AS latency{cluster}{segments}
         FROM found
     """
@@ -134,12 +138,31 @@ def join(connection: duckdb.DuckDBPyConnection, terms: PairsSection) -> None:
             SELECT * EXCLUDE (ambiguous) FROM twice_{side} WHERE NOT ambiguous
         """).fetchall()
     segments = "".join(f", a.segment_{i}" for i in range(len(terms.segments)))
+    held, empty = _answers(connection)
     connection.execute(f"""
-        CREATE TABLE joined AS
-        SELECT a.t AS t, b.t AS t_shadow, a.cluster AS cluster, a.output AS p, b.output AS s,
-               a.number AS p_number, b.number AS s_number, a.latency AS latency_p, b.latency AS latency_s{segments}
+        CREATE TABLE met AS
+        SELECT a.t AS t, b.t AS t_shadow, a.cluster AS cluster{held}{segments}
         FROM taken_production a FULL JOIN taken_shadow b ON a.key = b.key AND a.turn = b.turn
     """).fetchall()
+    connection.execute(f"CREATE VIEW joined AS SELECT *{empty} FROM met").fetchall()
+
+
+def _answers(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Return the columns that answers are held in, and apart from them those in which no record has any.
+
+    Most answers are one number, without a latency: carrying empty lists through the join would double its time.
+    """
+    held = empty = ""
+    for side, table, names in zip(SIDES, "ab", _ANSWERS, strict=True):
+        types = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {side}").fetchall()}
+        counts = ", ".join(f"count({column})" for column in names)
+        (found,) = connection.execute(f"SELECT {counts} FROM {side}").fetchall()
+        for (column, name), n in zip(names.items(), found, strict=True):
+            if n:
+                held += f", {table}.{column} AS {name}"
+            else:
+                empty += f", NULL::{types[column]} AS {name}"
+    return held, empty
 
 
 def _key(text: str) -> str:
