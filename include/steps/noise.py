@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from include.aws.clients import Clients
 from include.gates.calibration import calibration_of, informed
 from include.ledger.calibrations import Calibrations
 from include.ledger.objects import Kind
+from include.ledger.store import Store
 from include.rollout.comparison import agreement_terms
 from include.rollout.evidence import Evidence
 from include.rollout.gate import GatePolicy
@@ -20,16 +22,16 @@ _TERMS = "terms"  # beside a calibration's numbers: under which terms its flips 
 _POOLED = 20  # the last so many A/A rollouts count: instances, models and traffic change over the months
 
 
-def known_noise(rollout: Rollout, endpoint: str) -> dict[str, Any]:
-    """Return the noise of an endpoint as it is known now, with the calibrations that it comes from."""
-    found = _calibrations(rollout, endpoint).newest(_POOLED)
+def known_noise(store: Store, clients: Clients, endpoint: str) -> dict[str, Any]:
+    """Return the noise of an endpoint as a ledger knows it now, with the calibrations that it comes from."""
+    found = _calibrations(store, clients, endpoint).newest(_POOLED)
     noise = pooled([Calibration.from_document(document) for document in found])
     return {"noise": asdict(noise), "calibrations": found}
 
 
 def fix_noise(rollout: Rollout) -> Noise:
     """Write down, once, the noise that this rollout is judged with: what is learnt meanwhile changes no verdict."""
-    rollout.write(Kind.NOISE, known_noise(rollout, rollout.baseline.endpoint))
+    rollout.write(Kind.NOISE, known_noise(rollout.store, rollout.clients, rollout.baseline.endpoint))
     return noise_of(rollout)
 
 
@@ -69,7 +71,7 @@ def learn(rollout: Rollout) -> Calibration | None:
             return None
         taught = {**calibration.to_document(), _TERMS: agreement_terms(rollout.spec.pairs)}
         known = rollout.write(Kind.CALIBRATION, {"calibration": taught})
-    _calibrations(rollout, rollout.baseline.endpoint).add(
+    _calibrations(rollout.store, rollout.clients, rollout.baseline.endpoint).add(
         rollout.id, known["calibration"], at=moment(known["written_at"])
     )
     return Calibration.from_document(known["calibration"])
@@ -82,6 +84,5 @@ def _flips(pairs: Pairs | None) -> tuple[int, int]:
     return round(pairs.all.flips / pairs.repetition), round(pairs.all.n / pairs.repetition)
 
 
-def _calibrations(rollout: Rollout, endpoint: str) -> Calibrations:
-    clients = rollout.clients
-    return Calibrations(rollout.store, account=clients.account, region=clients.region, endpoint=endpoint)
+def _calibrations(store: Store, clients: Clients, endpoint: str) -> Calibrations:
+    return Calibrations(store, account=clients.account, region=clients.region, endpoint=endpoint)

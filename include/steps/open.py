@@ -166,7 +166,7 @@ def _prepare(rollout: Rollout, spec: RolloutSpec) -> Baseline:
         artifacts.locate(rollout.clients, spec.candidate.artifact)
     if spec.replay is not None:
         locate_source(rollout.clients, spec.replay)
-    noise = Noise(**known_noise(rollout, baseline.endpoint)["noise"])
+    noise = Noise(**known_noise(rollout.store, rollout.clients, baseline.endpoint)["noise"])
     plan = make_plan(rollout.clients, spec, baseline, rollout.id, noise=noise)
     rollout.write(Kind.PLAN, plan.to_document())
     for line in plan.lines():

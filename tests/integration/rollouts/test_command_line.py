@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from include.aws.clients import Clients
 from include.cli.__main__ import main
+from include.ledger.calibrations import Calibrations
+from include.ledger.store import Store
 from include.rollout.verdict import End
+from include.stats.calibration import Calibration
 from include.steps.observe import Closed, observe
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import REGION, Drive, document
@@ -66,6 +71,35 @@ def test_a_window_that_cannot_decide_is_refused_and_the_one_that_is_named_can(
     assert named, said
     seconds = int(named[1])
     assert plan(length=seconds, maximum=seconds)[0] == 0
+
+
+def test_plan_goes_by_the_noise_that_the_ledger_knows(
+    ask: Ask, clients: Clients, endpoint: str, source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As opening the rollout does; without a ledger it can only assume."""
+    rules = [{"kind": "completeness"}, {"kind": "latency", "quantile": "p50", "margin": 0.2, "block": 10}]
+    file, ledger = tmp_path / "slow.yaml", tmp_path / "ledger"
+    file.write_text(yaml.safe_dump(document(endpoint, source, gates={"rules": rules})))
+    known = Calibrations(
+        Store(str(ledger)), account=clients.account, region=clients.region, endpoint=endpoint
+    )
+    for day in range(1, 21):
+        at = datetime(2026, 3, day, tzinfo=UTC)
+        offset = 0.3 if day % 2 else -0.3
+        taught = Calibration(
+            rollout_id=f"r{day}", periods=60, frequencies=(1.0, 2.0), powers=(1e-4, 1e-4), ordinates=(15, 15),
+            sampling=1e-5, mean=offset,
+        )  # fmt: skip
+        known.add(f"r{day}", taught.to_document(), at=at)
+    assert "noise assumed, not measured" in _planned(ask, capsys, str(file))
+    assert "finer than the noise of this endpoint (measured in 20 A/A rollouts" in _planned(
+        ask, capsys, str(file), "--ledger", str(ledger)
+    )
+
+
+def _planned(ask: Ask, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    ask("plan", *arguments)
+    return capsys.readouterr().out
 
 
 def test_a_person_concludes_a_rollout_with_who_and_why(
