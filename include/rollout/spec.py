@@ -18,7 +18,7 @@ from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
 from include.rollout.section import InstanceType, Name, Section
-from include.rollout.window import kept
+from include.rollout.window import WindowSection
 
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
 
@@ -97,53 +97,6 @@ class CaptureSection(Section):
     percentage: int = Field(default=100, ge=1, le=100)
 
 
-class WindowSection(Section):
-    """How long we look, in seconds."""
-
-    period: Literal[10, 30, 60, 120, 180, 240, 300] = Field(
-        default=60, description="the metrics' resolution; below 60 needs enhanced metrics"
-    )
-    warm_up: int = Field(
-        default=300, ge=0, le=86400, description="discarded for both variants after traffic was seen on both"
-    )
-    length: int = Field(default=3600, ge=10, le=30 * 86400, description="length of the window")
-    maximum: int = Field(
-        default=7200,
-        ge=10,
-        le=30 * 86400,
-        description="length after the one extension of an inconclusive window",
-    )
-    lag: int = Field(default=180, ge=0, le=3600, description="how far behind now CloudWatch is read")
-    opening: int = Field(
-        default=900, ge=10, le=86400, description="how long to wait for traffic on both variants"
-    )
-
-    @property
-    def first_reading(self) -> float:
-        """Return the share of the longest window that is over when the gates are first read; 1: they are read once."""
-        return self.length / self.maximum
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        problems = []
-        for field in ("length", "maximum"):
-            if getattr(self, field) % self.period:
-                problems.append(
-                    f"{field} is {getattr(self, field)}; it must be a multiple of period ({self.period})"
-                )
-        if self.maximum < self.length:
-            problems.append(f"maximum is {self.maximum}; it must be at least length ({self.length})")
-        if self.maximum + self.lag > kept(self.period):
-            problems.append(
-                f"maximum is {self.maximum} with period {self.period}; CloudWatch gives such periods back for "
-                f"{kept(self.period)} s only (lag included), and then the window's begin is gone: take a longer period "
-                "or a shorter maximum"
-            )
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-
 class RolloutSpec(Section):
     """One rollout: an endpoint, a candidate, a window and the gates."""
 
@@ -207,6 +160,7 @@ class RolloutSpec(Section):
         problems += unmeasurable(
             self.pairs, self.gates, None if self.capture is None else self.capture.percentage
         )
+        problems += self._unlimited()
         guardrails = self.promotion.guardrails
         if guardrails is not None and guardrails.wait < self.window.period:
             problems.append(
@@ -272,6 +226,16 @@ class RolloutSpec(Section):
     def _watched(self) -> int:
         window = self.window
         return window.opening + window.warm_up + window.maximum + window.lag + self.deploy_timeout + _JUDGING
+
+    def _unlimited(self) -> list[str]:
+        """Say what would go on costing behind the window, where the budget stops nothing."""
+        promotion = self.promotion
+        if self.budget is None or not (promotion.approval and promotion.keep_shadow):
+            return []
+        return [
+            f"budget.limit is {self.budget.limit:g} and promotion.keep_shadow leaves the shadow on the endpoint for up to "
+            f"{promotion.approval_timeout} s behind the window, which nothing cuts short; leave one of them out"
+        ]
 
     def _unmanageable(self) -> list[str]:
         """Say what SageMaker's own shadow tests cannot do."""

@@ -19,9 +19,9 @@ from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate,
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
 from include.rollout.rule import Severity
-from include.rollout.spec import Mode, RolloutSpec, WindowSection
+from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, changes_model, differences, endpoint_config, shadow_variant
-from include.rollout.window import floor_to
+from include.rollout.window import WindowSection, floor_to
 from include.stats.calibration import LEAST_PERIODS, PRIOR, Noise
 from include.stats.planning import (
     ErrorDesign,

@@ -321,6 +321,19 @@ def test_the_error_of_looking_after_every_period_is_kept():
     assert found_out == runs
 
 
+def test_twice_the_limit_is_found_in_nine_minutes_beside_four_other_measures():
+    """At 5 captured requests a second; of the average over five measures the other four are worth 1 each."""
+    rng = np.random.default_rng(19)
+    found = []
+    for _ in range(100):
+        pairs = counted(rng.binomial(300, 0.02, 40).tolist(), [300] * 40)
+        average = np.logaddexp(agreement_curve(GATE, table_of(pairs, periods=40)), np.log(4)) - np.log(5)
+        crossed = np.flatnonzero(average >= np.log(100))
+        found.append(crossed[0] + 1 if crossed.size else np.inf)
+    assert np.median(found) <= 9
+    assert np.isfinite(found).all()
+
+
 def test_segments_at_their_limit_do_not_abort_and_one_beyond_it_does():
     rng = np.random.default_rng(18)
     aborted, found_out = 0, 0

@@ -61,6 +61,10 @@ def test_a_rule_between_fields_is_named_beside_a_wrong_field() -> None:
         ({"window": {"maximum": 15 * 86400}}, "take a longer period"),
         ({"candidate": {"instance_count": 0}}, "candidate.instance_count"),
         ({"candidate": {"image": None, "instance_type": "ml.c5.large"}}, "promoting it would change nothing"),
+        (
+            {"budget": {"limit": 5}, "promotion": {"approval": True, "keep_shadow": True}},
+            "for up to 86400 s behind the window",
+        ),
         ({"promotion": {"watch": 90}}, r"multiple of window.period \(60\)"),
         ({"promotion": {"watch": 7200}}, r"at most window.length \(3600\)"),
         ({"promotion": {"watch": 60}, "gates": {"rules": [{"kind": "completeness"}]}}, "no gate can watch"),
@@ -80,6 +84,7 @@ def test_a_rule_between_fields_is_named_beside_a_wrong_field() -> None:
         "minutes that CloudWatch forgets",
         "count",
         "nothing to promote",
+        "a shadow that is kept beyond its budget",
         "watch between periods",
         "watch longer than the window",
         "nothing to watch with",
