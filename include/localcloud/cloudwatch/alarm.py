@@ -132,7 +132,10 @@ def period(alarm: Mapping[str, Any]) -> int:
 
 
 def judged(store: MetricStore, alarm: Record, end: int) -> Judgement:
-    """Return what the whole periods up to `end` (epoch seconds) say about the alarm."""
+    """Return what the whole periods up to `end` (epoch seconds) say about the alarm.
+
+    Raises AwsError for Metrics that cannot be evaluated or give no single time series.
+    """
     count: int = alarm["EvaluationPeriods"]
     step = period(alarm)
     starts = range(end - (count + _MORE_PERIODS) * step, end, step)
@@ -195,9 +198,10 @@ def evaluated(breaching: Sequence[bool | None], *, periods: int, to_alarm: int, 
 def _points(store: MetricStore, alarm: Record, start: int, end: int) -> dict[int, float]:
     if "Metrics" in alarm:
         span = {"StartTime": _moment(start), "EndTime": _moment(end)}
-        (found,) = get_metric_data(store, {"MetricDataQueries": alarm["Metrics"], **span})[
-            "MetricDataResults"
-        ]
+        listed = get_metric_data(store, {"MetricDataQueries": alarm["Metrics"], **span})["MetricDataResults"]
+        if len(listed) != 1:
+            raise invalid(f"The alarm's Metrics give {len(listed)} time series; an alarm needs exactly one.")
+        (found,) = listed
         return {
             int(at.timestamp()): value for at, value in zip(found["Timestamps"], found["Values"], strict=True)
         }

@@ -82,6 +82,7 @@ class Alarms:
     async def PutMetricAlarm(self, params: dict[str, Any]) -> None:
         """Create an alarm, or replace one; a replaced alarm keeps its state until it is evaluated."""
         rules.check(params)
+        rules.judged(self._store, params, self._boundary(params))  # what can never be evaluated is refused
         name, now = params["AlarmName"], self._clock.now()
         former = self._table.get(name)
         if former is None and (refusal := excess(self._quota, "alarm", len(self._table))):

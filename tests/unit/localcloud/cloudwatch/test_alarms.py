@@ -252,3 +252,24 @@ def test_a_percentile_of_few_samples_changes_nothing_where_it_is_to_be_ignored(
     assert watch.state("careful") == "ALARM"
     watch.minute(1.0)
     assert (watch.state("careful"), watch.state("hasty")) == ("ALARM", "OK")
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("SEARCH('{Own}', 'Sum', 60)", "SEARCH .* is not supported"),
+        ("nothing + 1", "nothing, which is the Id of no query"),
+        ("METRICS()", "give 2 time series"),
+        ("1 +", "cannot be read as metric math"),
+    ],
+)
+def test_an_alarm_whose_expression_can_never_be_evaluated_is_refused(
+    watch: Watch, expression: str, said: str
+) -> None:
+    metric = {"Metric": {"Namespace": "Own", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    queries = [{"Id": name, "MetricStat": metric, "ReturnData": False} for name in ("a", "b")]
+    queries.append({"Id": "e", "Expression": expression, "ReturnData": True})
+    rule = {"AlarmName": "math", "Metrics": queries, "EvaluationPeriods": 1, "Threshold": 1.0}
+    with pytest.raises(AwsError, match=said):
+        watch.call("PutMetricAlarm", ComparisonOperator="GreaterThanThreshold", **rule)
+    assert watch.call("DescribeAlarms")["MetricAlarms"] == []
