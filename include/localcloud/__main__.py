@@ -14,6 +14,8 @@ from include.localcloud.cloud import LocalCloud
 from include.localcloud.reset import ForeignFolderError, reset
 from include.localcloud.state import StateInUseError
 
+_LAST_PORT = 65_535
+
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -23,7 +25,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
-        "--port", type=int, default=4566, help="port to listen on; 0 takes a free one (%(default)s)"
+        "--port", type=_port, default=4566, help="port to listen on; 0 takes a free one (%(default)s)"
     )
     parser.add_argument(
         "--state", type=Path, required=True, help="folder that keeps everything over a restart"
@@ -43,8 +45,17 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port; it must be a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _scale(text: str) -> float:
-    scale = float(text)
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
     if not 0 < scale <= FASTEST:
         raise argparse.ArgumentTypeError(f"{text} is no scale; it must be above 0 and at most {FASTEST:.0f}")
     return scale
@@ -58,6 +69,12 @@ async def serve(options: argparse.Namespace) -> int:
         cloud = LocalCloud(options.state, clock_scale=options.clock_scale)
     except (StateInUseError, ForeignFolderError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        said = (
+            f"the state folder {options.state} cannot be used: {error.strerror}; choose another with --state"
+        )
+        print(said, file=sys.stderr)
         return 2
     cloud.faults.data_plane = cloud.gateway
     cloud.metrics.coarse = options.coarse_metrics
