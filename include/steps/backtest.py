@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from include.gates.calibration import informed
 from include.gates.document import digest
 from include.gates.judge import finding_of, judge
 from include.ledger.objects import Kind
@@ -17,6 +16,7 @@ from include.rollout.spec import Mode, RolloutSpec, recall
 from include.rollout.verdict import Verdict, deciding
 from include.stats.calibration import PRIOR, Noise
 from include.steps.judge import finding_document
+from include.steps.noise import with_flips
 from include.steps.observe import Closed
 
 # What is the same however often the same evidence is judged by the same policy.
@@ -68,7 +68,7 @@ def rejudge(record: Record, policy: GatePolicy | None = None) -> Rejudged | None
     noise = record.get(Kind.NOISE)
     judgement = judge(
         read,
-        informed(policy or spec.gates, noise["calibrations"] if noise else ()),
+        with_flips(policy or spec.gates, spec, noise),
         reading=int(number),
         fraction=spec.window.first_reading,
         aborting=cut_short,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from include.rollout.evidence import Evidence
 from include.rollout.gate import GatePolicy
 from include.rollout.names import moment
 from include.rollout.pairs import Pairs
+from include.rollout.spec import RolloutSpec
 from include.stats.calibration import PRIOR, Calibration, Noise, pooled
 from include.steps.rollout import Rollout
 
@@ -42,15 +44,20 @@ def noise_of(rollout: Rollout) -> Noise:
 
 
 def policy_of(rollout: Rollout) -> GatePolicy:
-    """Return the spec's gates, those of agreement with the flips of the noise that was fixed.
+    """Return the spec's gates, those of agreement with the flips of the noise that was fixed."""
+    return with_flips(rollout.spec.gates, rollout.spec, rollout.ledger.read(Kind.NOISE))
 
-    Only flips that were counted under the same terms are this rollout's noise: by stricter ones all may flip, and what
-    is taken for noise is allowed on top of the limit.
+
+def with_flips(gates: GatePolicy, spec: RolloutSpec, fixed: Mapping[str, Any] | None) -> GatePolicy:
+    """Return `gates`, those of agreement with the flips of the noise that was `fixed` for a rollout of `spec`.
+
+    Only flips that were counted under the spec's terms are its noise: by stricter ones all may flip, and what is
+    taken for noise is allowed on top of the limit.
     """
-    fixed = rollout.ledger.read(Kind.NOISE)
-    terms = agreement_terms(rollout.spec.pairs)
-    known = [each for each in (fixed["calibrations"] if fixed else ()) if each.get(_TERMS) == terms]
-    return informed(rollout.spec.gates, known)
+    terms = agreement_terms(spec.pairs)
+    return informed(
+        gates, [each for each in (fixed or {}).get("calibrations", ()) if each.get(_TERMS) == terms]
+    )
 
 
 def learn(rollout: Rollout) -> Calibration | None:
