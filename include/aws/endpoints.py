@@ -119,14 +119,28 @@ def tag_config(clients: Clients, name: str, tags: Mapping[str, str]) -> None:
 
 
 def ensure_config(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-    """Make sure that the endpoint config exists; one of that name is ours, since names derive from the rollout."""
+    """Make sure that the endpoint config exists; one of that name is ours, since names derive from the rollout.
+
+    One with other instance counts is made anew: production may have scaled since an update to it was first tried. So
+    nothing may be on the config, or go to it.
+    """
     name = arguments["EndpointConfigName"]
     with calling(f"Creating endpoint config {name}"):
         try:
             clients.sagemaker.create_endpoint_config(**arguments, Tags=tag_list(tags))
+            return
         except ClientError as error:
             if not already_exists(error):
                 raise
+        if _counts(describe_config(clients, name) or {}) == _counts(arguments):
+            return
+        delete_config(clients, name)
+        clients.sagemaker.create_endpoint_config(**arguments, Tags=tag_list(tags))
+
+
+def _counts(config: Mapping[str, Any]) -> dict[str, int]:
+    variants = (*config.get("ProductionVariants", ()), *config.get("ShadowProductionVariants", ()))
+    return {variant["VariantName"]: variant.get("InitialInstanceCount", 0) for variant in variants}
 
 
 def tag(clients: Clients, arn: str, tags: Mapping[str, str]) -> None:

@@ -28,7 +28,7 @@ from include.rollout.errors import (
     RefusedError,
     TerminalError,
 )
-from include.rollout.stage import Stage
+from include.rollout.stage import Stage, endpoint_config
 from include.rollout.verdict import Action, End, Verdict
 from include.steps.decide import decide
 from include.steps.deploy import deploy_shadow
@@ -145,6 +145,32 @@ def test_restoring_keeps_the_instance_count_of_the_moment(clients: Clients, driv
     state = endpoints.describe(clients, name)
     assert state is not None
     assert state.production[0].instance_count == 3
+
+
+def test_what_scaled_out_between_two_tries_of_an_update_is_not_scaled_in(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    run.open()
+    rollout, candidate = run.rollout, register(run.rollout)["model"]
+    tried = endpoint_config(
+        rollout.spec,
+        rollout.baseline,
+        rollout=rollout.id,
+        stage=Stage.SHADOW,
+        candidate_model=candidate,
+        live_count=1,
+    )
+    endpoints.ensure_config(clients, tried, rollout.tags)  # and then the endpoint was busy: it scaled out
+    clients.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "production", "DesiredInstanceCount": 3}],
+    )
+    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+    run.step(deploy_shadow)
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert (len(state.shadow), state.production[0].instance_count) == (1, 3)
 
 
 @pytest.mark.parametrize("moment", ["before", "deployed"])
