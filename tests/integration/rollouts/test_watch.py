@@ -159,6 +159,9 @@ def test_a_person_removes_what_is_watched_and_the_task_goes_the_way_back_from_pa
     connection["extra"] = {"region_name": REGION, "endpoint_url": cloud_url}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_VAR_PENUMBRA_LEDGER", run.location)
+    monkeypatch.setattr(
+        "include.orchestration.operators._DEFERRING", 0.0
+    )  # else an update this quick needs no pause
     with pytest.raises(TerminalError, match="is closed already"):
         conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="a test", seconds=PERIOD)
     conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="wrong prices")
