@@ -7,7 +7,6 @@ from math import ceil
 from typing import Any
 
 from include.rollout.baseline import Baseline
-from include.rollout.promotion import Settings
 from include.rollout.spec import Mode, RolloutSpec
 
 _HEAVIER = (
@@ -20,13 +19,13 @@ def refusal(spec: RolloutSpec, baseline: Baseline) -> str | None:
 
     UpdateEndpoint refuses another instance type for a variant that is a scalable target of Application Auto Scaling.
     """
-    wanted, serving = spec.candidate.instance_type, str(baseline.production["InstanceType"])
-    promotes = spec.mode is Mode.CANDIDATE and spec.promotion.settings is Settings.SHADOW
-    if not baseline.scaling or not promotes or wanted in (None, serving):
+    serving = str(baseline.production["InstanceType"])
+    wanted, _ = _promoted(spec, baseline)
+    if not baseline.scaling or spec.mode is not Mode.CANDIDATE or wanted == serving:
         return None
     return (
         f"production scales automatically, and SageMaker moves a scalable target to no other instance type ({serving} to "
-        f"{wanted}); deregister it for the rollout and register it again afterwards, or take promotion.settings production."
+        f"{wanted}); deregister it for the rollout and register it again afterwards, or promote to {serving}."
     )
 
 
@@ -54,9 +53,23 @@ def warnings(
             f"the shadow gets {spec.sampling:.0%} of the requests, so it never carries the whole load before it is "
             "promoted; sample everything, or promote with guardrails."
         )
+    wanted, _ = _promoted(spec, baseline)
+    if wanted not in (production["InstanceType"], shadow["InstanceType"]) and spec.mode is Mode.CANDIDATE:
+        found.append(
+            f"the candidate is promoted to {wanted}, on which neither variant runs now, so nothing that is measured tells "
+            f"how it does there; let it be tried there (candidate.instance_type), or promote with guardrails."
+        )
     if baseline.scaling:
         found.append(
             f"production scales automatically and the shadow stays at {beside}; if production scales out during the "
             "window, the two are no longer alike."
         )
     return tuple(found)
+
+
+def _promoted(spec: RolloutSpec, baseline: Baseline) -> tuple[str, int]:
+    serving, live = str(baseline.production["InstanceType"]), baseline.instance_count
+    candidate = spec.candidate
+    return spec.promotion.instances(
+        (serving, live), (candidate.instance_type or serving, candidate.instance_count or live)
+    )

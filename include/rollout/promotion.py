@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, Gate, LatencyGate, Quantile
 from include.rollout.rule import Severity
-from include.rollout.section import Section
+from include.rollout.section import InstanceType, Section
 
 WATCHED = (ErrorRateGate, ErrorThresholdGate, LatencyGate)  # kinds of gates that watch a promoted candidate
 _LONGEST_DEPLOYMENT = 28800  # seconds that SageMaker lets a guarded deployment take
@@ -70,6 +70,12 @@ class PromotionSection(Section):
         default=Settings.PRODUCTION,
         description="instances of the promoted candidate: production's or the shadow's",
     )
+    instance_type: InstanceType | None = Field(
+        default=None, description="of the promoted candidate, instead of that of `settings`"
+    )
+    instance_count: int | None = Field(
+        default=None, ge=1, description="of the promoted candidate, instead of that of `settings`"
+    )
     guardrails: GuardrailSection | None = Field(
         default=None, description="left out: the promoted candidate gets all traffic at once, without alarms"
     )
@@ -92,6 +98,14 @@ class PromotionSection(Section):
         le=30 * 86400,
         description="seconds that the promoted candidate is watched, and taken back on evidence; 0: it is not",
     )
+
+    def instances(self, production: tuple[str, int], shadow: tuple[str, int]) -> tuple[str, int]:
+        """Return type and count of the promoted candidate's instances, given those that serve both variants now.
+
+        Never fewer than production has: what the spec counted may be older than a scale-out.
+        """
+        kind, count = shadow if self.settings is Settings.SHADOW else production
+        return self.instance_type or kind, max(self.instance_count or count, production[1])
 
 
 def unwatchable(watch: int, rules: Iterable[Gate], *, period: int, length: int) -> list[str]:

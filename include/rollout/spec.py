@@ -192,13 +192,15 @@ class RolloutSpec(Section):
         if (
             self.mode is Mode.CANDIDATE
             and self.promotion.settings is Settings.PRODUCTION
+            and not (self.promotion.instance_type or self.promotion.instance_count)
             and (candidate.instance_type or candidate.instance_count)
             and not (candidate.package or candidate.artifact or candidate.image or candidate.environment)
             and self.refresh is None
         ):
             problems.append(
                 "the candidate changes nothing but its instances and promotion.settings is production, so promoting it "
-                "would change nothing; set promotion.settings to shadow, or mode to dry_run"
+                "would change nothing; set promotion.settings to shadow, name promotion.instance_type or instance_count, or "
+                "set mode to dry_run"
             )
         if (
             self.refresh is not None

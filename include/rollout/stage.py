@@ -9,7 +9,6 @@ from typing import Any
 
 from include.rollout.baseline import Baseline
 from include.rollout.names import resource_name
-from include.rollout.promotion import Settings
 from include.rollout.spec import RolloutSpec
 
 SHADOW_VARIANT = "shadow"
@@ -79,10 +78,10 @@ def endpoint_config(
             arguments["DataCaptureConfig"] = _capture(spec)
         return arguments
     production["ModelName"] = candidate_model
-    if spec.promotion.settings is Settings.SHADOW:
-        shadow = _shadow(spec, baseline, candidate_model)
-        production["InstanceType"] = shadow["InstanceType"]
-        production["InitialInstanceCount"] = max(shadow["InitialInstanceCount"], live_count)
+    shadow = _shadow(spec, baseline, candidate_model)
+    production["InstanceType"], production["InitialInstanceCount"] = spec.promotion.instances(
+        (production["InstanceType"], live_count), (shadow["InstanceType"], shadow["InitialInstanceCount"])
+    )
     arguments["ProductionVariants"] = [production]
     return arguments
 

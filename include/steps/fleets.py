@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from include.aws import endpoints
 from include.rollout.fleet import Fleet
 from include.rollout.operating import CostGate, SaturationGate
-from include.rollout.promotion import Settings
 from include.rollout.spec import RolloutSpec
 from include.steps.budget import price_of
 from include.steps.rollout import Rollout
@@ -45,9 +43,10 @@ def fleets_of(rollout: Rollout) -> dict[str, Fleet]:
 
 def promoted(spec: RolloutSpec, production: Fleet, shadow: Fleet) -> Fleet:
     """Return the fleet that promotion would leave; never fewer instances than production has."""
-    if spec.promotion.settings is not Settings.SHADOW:
-        return production
-    return replace(shadow, count=max(shadow.count, production.count))
+    kind, count = spec.promotion.instances(
+        (production.instance_type, production.count), (shadow.instance_type, shadow.count)
+    )
+    return Fleet(instance_type=kind, count=count, usd_per_hour=price_of(spec, kind))
 
 
 def _fleet(spec: RolloutSpec, variant: dict[str, Any], count: int) -> Fleet:

@@ -55,6 +55,11 @@ def warned(rate: float = 40.0, **changes: Any) -> list[str]:
     return list(warnings(spec, baseline, config, rate))
 
 
+def test_a_promotion_to_instances_that_nobody_tried_is_a_doubt() -> None:
+    (said,) = warned(promotion={"instance_type": "ml.c5.large"})
+    assert "promoted to ml.c5.large, on which neither variant runs" in said
+
+
 def test_a_shadow_like_production_gives_no_doubt() -> None:
     assert warned() == []
 

@@ -108,6 +108,17 @@ def test_the_shadows_settings_are_promoted_only_when_asked_for() -> None:
     assert (taken["InstanceType"], taken["InitialInstanceCount"]) == ("ml.c5.large", 7)
 
 
+def test_named_instances_are_promoted_and_never_fewer_than_live() -> None:
+    changes = {"candidate": {"instance_type": "ml.c5.large", "instance_count": 7}}
+    named = {"instance_type": "ml.m5.4xlarge", "instance_count": 9}
+    made = config(Stage.PROMOTED, **changes, promotion=named)["ProductionVariants"][0]
+    fewer = config(Stage.PROMOTED, **changes, promotion={**named, "instance_count": 2})["ProductionVariants"][
+        0
+    ]
+    assert (made["InstanceType"], made["InitialInstanceCount"]) == ("ml.m5.4xlarge", 9)
+    assert fewer["InitialInstanceCount"] == 5
+
+
 def test_capture_is_off_unless_the_spec_asks_for_it() -> None:
     assert "DataCaptureConfig" not in config(Stage.SHADOW)
     made = config(Stage.SHADOW, capture={"destination": "s3://bucket/captures"})["DataCaptureConfig"]
