@@ -99,6 +99,8 @@ DIFFERENCES = (
     "CloudWatch is spoken in CBOR and JSON, as today's SDKs do, not in the Query protocol of older ones.",
     "Services other than SageMaker, its runtime, CloudWatch, Application Auto Scaling and S3 come from moto, keep the machine's time and are "
     "forgotten at a restart.",
+    "The XGBoost image serves one model: of several in an archive the first by name, where AWS's averages them, and "
+    "answers scores alone; SAGEMAKER_INFERENCE_OUTPUT fails the endpoint.",
     "Every XGBoost or scikit-learn tag runs the one XGBoost or scikit-learn of requirements.lock, scripts run in the "
     "local cloud's own Python, and a requirements.txt beside them is not installed.",
 )

@@ -19,6 +19,10 @@ from include.localcloud.runtime.container.payload import (
     render,
 )
 
+_SELECTED_OUTPUT = (
+    "SAGEMAKER_INFERENCE_OUTPUT"  # which columns the container is to answer, such as predicted_label
+)
+
 
 class Unloadable:
     """A model that its container cannot load, and says so only when it is invoked: 500 for every request."""
@@ -36,8 +40,12 @@ def load(directory: Path, environment: Mapping[str, str], *, old_pickles: bool =
 
     The containers since XGBoost 1.0 do not read a Booster that 0.90 or an earlier one pickled, and it is the
     first invocation that finds out: the endpoint comes up and answers 500. Raises ValueError for what is no
-    model at all.
+    model at all, and for an answer other than scores.
     """
+    if output := environment.get(_SELECTED_OUTPUT):
+        raise ValueError(
+            f"{_SELECTED_OUTPUT} is {output!r}, and the local XGBoost image answers scores alone; leave it out"
+        )
     file = _model_file(directory)
     if not old_pickles and looks_pickled(file.read_bytes()):
         return Unloadable(
@@ -64,6 +72,10 @@ class XgboostModel:
         self._default_accept = default_accept
         learner = json.loads(booster.save_config())["learner"]
         self._linear = learner["gradient_booster"]["name"] == "gblinear"
+        best = booster.attr(
+            "best_iteration"
+        )  # of training that stopped early: the trees after it do not count
+        self._iterations = (0, 0) if best is None or self._linear else (0, int(best) + 1)
 
     @classmethod
     def from_directory(cls, directory: Path, environment: Mapping[str, str]) -> "XgboostModel":
@@ -117,4 +129,4 @@ class XgboostModel:
     def _predict(self, rows: Any) -> Any:
         if self._linear:  # inplace_predict knows trees only
             return self._booster.predict(xgboost.DMatrix(rows, nthread=1), validate_features=False)
-        return self._booster.inplace_predict(rows, validate_features=False)
+        return self._booster.inplace_predict(rows, iteration_range=self._iterations, validate_features=False)

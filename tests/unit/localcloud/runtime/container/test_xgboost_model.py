@@ -204,3 +204,30 @@ def test_a_real_instance_serves_an_archive(play, booster, tmp_path):
     assert len(json.loads(answers[0].body)["predictions"]) == 1
     assert latency.count == 20
     assert latency.low > 1000  # microseconds: the waiting is part of it
+
+
+def test_trees_after_the_best_of_a_training_that_stopped_early_do_not_count(tmp_path):
+    random = np.random.default_rng(3)
+    rows, labels = random.normal(size=(200, _COLUMNS)).astype(np.float32), random.integers(0, 2, 200)
+    train = xgboost.DMatrix(rows[:100], label=labels[:100], nthread=1)
+    held_out = xgboost.DMatrix(rows[100:], label=labels[100:], nthread=1)
+    booster = xgboost.train(
+        {"objective": "binary:logistic", "nthread": 1, "seed": 1},
+        train,
+        40,
+        evals=[(held_out, "validation")],
+        early_stopping_rounds=5,
+        verbose_eval=False,
+    )
+    last = booster.best_iteration + 1
+    assert last < booster.num_boosted_rounds()
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("json"))
+    body = b"\n".join(map(_row, rows[:5].tolist()))
+    answer = load(tmp_path, {}).invoke(body, "text/csv", "")
+    expected = booster.predict(xgboost.DMatrix(rows[:5], nthread=1), iteration_range=(0, last)).tolist()
+    assert [float(text) for text in answer.body.split(b",")] == expected
+
+
+def test_an_output_other_than_scores_is_refused_when_the_model_is_loaded(folder):
+    with pytest.raises(ValueError, match=r"SAGEMAKER_INFERENCE_OUTPUT is 'predicted_label'.* leave it out"):
+        load(folder, {"SAGEMAKER_INFERENCE_OUTPUT": "predicted_label"})
