@@ -19,7 +19,7 @@ from include.pairs.documents import Documents
 from include.pairs.folder import Folder
 from include.pairs.outputs import CSV_COLUMN, JSON_COMPARISON
 from include.pairs.predictions import predictions
-from include.pairs.records import SCHEMA, Records
+from include.pairs.records import Records
 from include.rollout.comparison import Output, PairsSection
 from include.rollout.errors import EvidenceError
 from include.rollout.pairs import Pairs
@@ -157,14 +157,16 @@ def _stage(
     """
     failures: list[EvidenceError] = []
 
+    records = Records(joining.columns(side, terms))
+
     def read() -> Iterator[pa.RecordBatch]:
         try:
-            yield from Records().batches(folder.read(folder.files(begin, end)))
+            yield from records.batches(folder.read(folder.files(begin, end)))
         except EvidenceError as error:
             failures.append(error)
             raise
 
-    reader = pa.RecordBatchReader.from_batches(SCHEMA, read())
+    reader = pa.RecordBatchReader.from_batches(records.schema, read())
     connection.register("records", reader)
     try:
         connection.execute(joining.staged(side, terms, span)).fetchall()

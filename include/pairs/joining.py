@@ -9,8 +9,8 @@ import duckdb
 
 from include.pairs.layout import CONSTANT, TIME, VARYING
 from include.pairs.outputs import latency_of, number_of, output_of, raw_output, raw_segment, segment_of
-from include.pairs.records import TEXTS
-from include.rollout.comparison import Join, PairsSection
+from include.pairs.records import BASE64, TEXTS, cell
+from include.rollout.comparison import Join, PairsSection, Segment
 
 SIDES = ("production", "shadow")
 UNREAD = "coalesce(p_number, s_number) IS NULL AND p IS NULL AND s IS NULL"  # of a pair: neither output is readable
@@ -51,9 +51,18 @@ def compared(span: Span) -> str:
     return f"{within('t', span)} AND abs(t_shadow - t) <= {span.slack!r} AND NOT ({UNREAD})"
 
 
-def fields() -> str:
-    """Return the table expression `fields`: those of all records, read by position or parsed, NULL where there is none."""
-    columns = ", ".join(_either(name, path) for name, path in FIELDS.items())
+def columns(side: str, terms: PairsSection) -> list[int]:
+    """Return the columns of CSV inputs that `staged` wants to be looked up: production's inputs tell the segments."""
+    places = (segment.at for segment in terms.segments) if side == "production" else ()
+    return [place for place in places if isinstance(place, int)]
+
+
+def fields(*others: str) -> str:
+    """Return the table expression `fields`: those of all records, read by position or parsed, NULL where there is none.
+
+    Other columns of the records come along as they are.
+    """
+    columns = ", ".join([*(_either(name, path) for name, path in FIELDS.items()), *others])
     return f"""record AS (
             SELECT *, CASE WHEN line IS NOT NULL THEN try(json_transform(line, '{_RECORD}')) END AS r FROM records
         ), fields AS (
@@ -69,10 +78,12 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
     """
     named = "coalesce(id, '') <> ''"
     by_id = named if terms.join is Join.ID else "false"
-    # production's inputs tell the segments; each value is looked up once, in a step of its own
+    # each segment's value is looked up once, in a step of its own, unless it was found by position
     cluster = ", cluster" if side == "production" else ""
     told = list(enumerate(terms.segments)) if side == "production" else []
-    raw = "".join(f", {raw_segment(segment, 'input')} AS raw_{i}" for i, segment in told)
+    cells = {cell(column): None for column in columns(side, terms)}
+    carried = "".join(f", {name}" for name in cells)
+    raw = "".join(f", {_raw(segment)} AS raw_{i}" for i, segment in told)
     segments = "".join(f", {segment_of(segment, f'raw_{i}')} AS segment_{i}" for i, segment in told)
     number, output = output_of(terms, "raw", "number")
     # the one shard of all records need not look at their inputs
@@ -87,8 +98,9 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
     )
     return f"""
         CREATE TABLE {side} AS
-        WITH {fields()}, texts AS (
+        WITH {fields(*cells)}, texts AS (
             SELECT id, event, t, coalesce(kind, '') AS kind, {_decoded("input")} AS input, {_decoded("output")} AS output
+                   {carried}
             FROM fields
         ), keyed AS (
             SELECT *, CASE WHEN t IS NULL OR NOT isfinite(t) THEN NULL
@@ -165,6 +177,12 @@ def _answers(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     return held, empty
 
 
+def _raw(segment: Segment) -> str:
+    """Return what stands in the input where a segment is told."""
+    sought = raw_segment(segment, "input")
+    return f"coalesce({cell(segment.at)}, {sought})" if isinstance(segment.at, int) else sought
+
+
 def _key(text: str) -> str:
     """Return 128 bits that tell texts apart.
 
@@ -186,4 +204,4 @@ def _either(name: str, path: str) -> str:
 
 def _decoded(side: str) -> str:
     """Return the text of one side; bytes that are no text stay in base64, so that they can still be compared."""
-    return f"CASE WHEN {side}_encoding = 'BASE64' THEN coalesce(try(decode(from_base64({side}))), {side}) ELSE {side} END"
+    return f"CASE WHEN {side}_encoding = '{BASE64}' THEN coalesce(try(decode(from_base64({side}))), {side}) ELSE {side} END"

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from include.pairs.cells import cells
 from include.pairs.layout import (
     EVENT,
     ID,
@@ -27,18 +28,23 @@ from include.pairs.layout import (
 from include.pairs.lines import Bytes, Positions, lines, text
 
 LINE, ESCAPED = "line", "escaped"
+BASE64 = "BASE64"  # an encoding
 TEXTS = (INPUT, OUTPUT, EVENT, ID)
 _CONSTANTS = (KIND, INPUT_ENCODING, OUTPUT_ENCODING)
 _CONSTANT = pa.dictionary(pa.int8(), pa.utf8())
-SCHEMA = pa.schema(
-    [
-        (LINE, pa.utf8()),  # of a record that is to be parsed: all else is NULL then
-        *((name, pa.string_view()) for name in TEXTS),
-        *((name, _CONSTANT) for name in _CONSTANTS),
-        (ESCAPED, pa.bool_()),  # the texts hold quotes, with a backslash before each
-        (TIME, pa.float64()),
-    ]
-)
+_FIELDS = [
+    (LINE, pa.utf8()),  # of a record that is to be parsed: all else is NULL then
+    *((name, pa.string_view()) for name in TEXTS),
+    *((name, _CONSTANT) for name in _CONSTANTS),
+    (ESCAPED, pa.bool_()),  # the texts hold quotes, with a backslash before each
+    (TIME, pa.float64()),
+]
+
+
+def cell(column: int) -> str:
+    """Return the name of the field that holds a column's cell of an input's first row, NULL where it was not looked up."""
+    return f"cell_{column}"
+
 
 _MOST = 8  # layouts kept; more would be tried in vain on lines that no layout fits
 _TRIES = 3  # lines of a chunk that a layout is sought in
@@ -48,9 +54,14 @@ _MASKS = np.array([[255] * n + [0] * (_INLINE - n) for n in range(_INLINE + 1)],
 
 
 class Records:
-    """Reads files of records; what was learned of one file's layout serves the next."""
+    """Reads files of records; what was learned of one file's layout serves the next.
 
-    def __init__(self) -> None:
+    Of inputs that are CSV, the cells of `columns` (from 0) are looked up as well, where that can be done by position.
+    """
+
+    def __init__(self, columns: Iterable[int] = ()) -> None:
+        self.columns = tuple(sorted(set(columns)))
+        self.schema = pa.schema(_FIELDS + [(cell(column), pa.string_view()) for column in self.columns])
         self._layouts: list[Layout] = []
         self.placed = 0  # records read by position
         self.parsed = 0  # and those that were left to be parsed
@@ -67,7 +78,7 @@ class Records:
                     for layout, found in self._found(marks):
                         left[found.rows] = False
                         self.placed += found.rows.size
-                        yield _placed(marks, layout, found)
+                        yield self._placed(marks, layout, found)
                 others = [
                     line for row in np.flatnonzero(left).tolist() if (line := some[row]) not in (b"", b"\r")
                 ]
@@ -104,22 +115,44 @@ class Records:
 
     def _left(self, kept: list[bytes]) -> pa.RecordBatch:
         self.parsed += len(kept)
-        return _batch({LINE: _texts([text(line).encode() for line in kept])}, len(kept))
+        return self._batch({LINE: _texts([text(line).encode() for line in kept])}, len(kept))
+
+    def _placed(self, marks: Marks, layout: Layout, found: Found) -> pa.RecordBatch:
+        n, body = found.rows.size, marks.lines.body
+        escaping = marks.escaping[found.rows]
+        columns = {
+            ESCAPED: _plain(pa.bool_(), _bits(escaping), n),
+            TIME: _plain(pa.float64(), found.times, n),
+        }
+        for name, (starts, ends) in found.fields.items():
+            columns[name] = _slices(body, starts, ends)
+        for name, value in layout.constants.items():
+            zeros = pa.py_buffer(bytes(n))
+            columns[name] = pa.DictionaryArray.from_buffers(_CONSTANT, n, [None, zeros], _word(value))
+        if INPUT in found.fields and layout.constants.get(INPUT_ENCODING) != BASE64 and not escaping.any():
+            for column in self.columns:
+                columns[cell(column)] = _slices(body, *cells(body, *found.fields[INPUT], column))
+        return self._batch(columns, n)
+
+    def _batch(self, columns: dict[str, pa.Array], n: int) -> pa.RecordBatch:
+        arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in self.schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
-def _placed(marks: Marks, layout: Layout, found: Found) -> pa.RecordBatch:
-    n, body = found.rows.size, pa.py_buffer(marks.lines.body)
-    columns = {
-        ESCAPED: _plain(pa.bool_(), np.packbits(marks.escaping[found.rows], bitorder="little"), n),
-        TIME: _plain(pa.float64(), found.times, n),
-    }
-    for name, (starts, ends) in found.fields.items():
-        views = pa.py_buffer(_views(marks.lines.body, starts, ends))
-        columns[name] = pa.Array.from_buffers(pa.string_view(), n, [None, views, body])
-    for name, value in layout.constants.items():
-        zeros = pa.py_buffer(bytes(n))
-        columns[name] = pa.DictionaryArray.from_buffers(_CONSTANT, n, [None, zeros], _word(value))
-    return _batch(columns, n)
+def _slices(
+    body: Bytes, starts: Positions, ends: Positions, valid: NDArray[np.bool_] | None = None
+) -> pa.Array:
+    """Return parts of the body as texts that lie there, NULL where they are not valid."""
+    buffers = [
+        None if valid is None else pa.py_buffer(_bits(valid)),
+        pa.py_buffer(_views(body, starts, ends)),
+        pa.py_buffer(body),
+    ]
+    return pa.Array.from_buffers(pa.string_view(), starts.size, buffers)
+
+
+def _bits(values: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.packbits(values, bitorder="little")
 
 
 def _plain(type: pa.DataType, values: NDArray[Any], n: int) -> pa.Array:
@@ -137,11 +170,6 @@ def _texts(values: list[bytes]) -> pa.Array:
     np.cumsum([len(value) for value in values], out=offsets[1:])
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
     return pa.Array.from_buffers(pa.utf8(), len(values), buffers)
-
-
-def _batch(columns: dict[str, pa.Array], n: int) -> pa.RecordBatch:
-    arrays = [columns[f.name] if f.name in columns else pa.nulls(n, f.type) for f in SCHEMA]
-    return pa.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
 
 def _views(body: Bytes, starts: Positions, ends: Positions) -> NDArray[np.int32]:

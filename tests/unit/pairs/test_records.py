@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.pairs.collect import _csv_column
 from include.pairs.joining import FIELDS, fields
 from include.pairs.layout import Layout
-from include.pairs.records import SCHEMA, Records
+from include.pairs.outputs import CSV_COLUMN, raw_segment
+from include.pairs.records import Records, cell
+from include.rollout.comparison import Segment
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
@@ -94,14 +97,19 @@ def written(draw: st.DrawFn) -> bytes:
 
 
 CONNECTION = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False, "TimeZone": "UTC"})
+CONNECTION.create_function(CSV_COLUMN, _csv_column, ["VARCHAR", "INTEGER"], "VARCHAR")
 
 
 def read(records: Records, files: list[list[bytes]]) -> list[tuple[Any, ...]]:
     """Return the fields of all records as the join reads them, sorted."""
+    return taken(records, files, f"WITH {fields()} SELECT {', '.join(FIELDS)} FROM fields")
+
+
+def taken(records: Records, files: list[list[bytes]], query: str) -> list[tuple[Any, ...]]:
+    """Return what a query finds in the records, sorted."""
     batches = list(records.batches(files))
-    CONNECTION.register("records", pa.Table.from_batches(batches, schema=SCHEMA))
-    rows = CONNECTION.execute(f"WITH {fields()} SELECT {', '.join(FIELDS)} FROM fields").fetchall()
-    return sorted(rows, key=repr)
+    CONNECTION.register("records", pa.Table.from_batches(batches, schema=records.schema))
+    return sorted(CONNECTION.execute(query).fetchall(), key=repr)
 
 
 def parsed(lines: list[bytes]) -> list[tuple[Any, ...]]:
@@ -170,6 +178,53 @@ def test_what_machines_write_is_read_by_position(make):
     a, b = len(content) // 3, len(content) // 2
     assert read(records, [[content[:a], content[a:b], content[b:]]]) == parsed(lines)
     assert (records.placed, records.parsed) == (198, 2)
+
+
+COLUMNS = (0, 1, 3, 40)
+CELL = st.one_of(
+    st.sampled_from(["", "1.5", " 2 ", "é", "x" * 30]),
+    st.sampled_from(["1", "2.25", '"3,4"', "5\n6", "\t", "1,1", "\\"]),
+)
+ROWS = st.one_of(
+    st.lists(CELL, max_size=6), st.lists(st.sampled_from(["1.5", "22.25", "é"]), min_size=30, max_size=60)
+).map(",".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=st.lists(ROWS, min_size=1, max_size=12), encoding=st.sampled_from(["CSV", "CSV", "BASE64"]))
+def test_a_cell_is_what_a_reader_of_the_row_would_find(rows, encoding):
+    sent = [base64.b64encode(row.encode()).decode() if encoding == "BASE64" else row for row in rows]
+    lines = [json.dumps(document(row, encoding=encoding), ensure_ascii=False).encode() for row in sent]
+    wanted = {cell(column): raw_segment(Segment(name="s", at=column), "input") for column in COLUMNS}
+    found = ", ".join(f"coalesce({name}, {sought})" for name, sought in wanted.items())
+    each = f"WITH {fields(*wanted)} SELECT input, {found} FROM fields"
+    sought = f"WITH {fields()} SELECT input, {', '.join(wanted.values())} FROM fields"
+    assert taken(Records(COLUMNS), [[b"\n".join(lines)]], each) == taken(
+        Records(), [[line] for line in lines], sought
+    )
+
+
+def test_cells_are_found_by_position():
+    """All but those that no comma ends, and those of lines that are cut by the end of a chunk."""
+    rows = [",".join(f"{i * column % 1000}" for column in range(5)) for i in range(200)]
+    content = b"".join(json.dumps(document(row, id=row)).encode() + b"\n" for row in rows)
+    some = len(content) // 2
+    found = taken(
+        Records([3, 1, 3, 4]),
+        [[content[:some], content[some:]]],
+        "SELECT input, cell_1, cell_3, cell_4 FROM records WHERE cell_1 IS NOT NULL",
+    )
+    cut = [row.split(",") for row in rows]
+    assert len(found) == 199
+    assert set(found) < {(row, cells[1], cells[3], None) for row, cells in zip(rows, cut, strict=True)}
+
+
+def test_a_cell_far_off_in_one_input_is_no_burden_to_the_others():
+    lines = [document("1," * 20_000)] + [document(f"{i},2,3") for i in range(2000)]
+    content = b"\n".join(json.dumps(line).encode() for line in lines)
+    assert taken(
+        Records([15_000]), [[content]], "SELECT count(*), count(cell_15000) FROM records WHERE line IS NULL"
+    ) == [(2000, 0)]
 
 
 def test_what_has_no_layout_is_parsed():
