@@ -20,6 +20,7 @@ _UNSUPPORTED = {
     f"{_PREFIX}target-container-hostname": "a multi-container endpoint and does not support target container hostname header",
     f"{_PREFIX}inference-component": "an inference component endpoint and does not support inference component header",
     f"{_PREFIX}session-id": "a stateful endpoint and does not support session id header",
+    f"{_PREFIX}enable-explanations": "an endpoint with an explainer and does not support enable explanations header",
 }
 
 

@@ -37,11 +37,12 @@ def test_an_unknown_endpoint_is_a_validation_error(play):
     [
         ({"x_amzn_sagemaker_target_variant": "shadow"}, b"1", 400, "not a production variant"),
         ({"x_amzn_sagemaker_target_model": "m.tar.gz"}, b"1", 400, "target model"),
+        ({"x_amzn_sagemaker_enable_explanations": "`true`"}, b"1", 400, "with an explainer"),
         ({"x_amzn_sagemaker_inference_id": "x" * 65}, b"1", 400, "equal to 64"),
         ({"x_amzn_sagemaker_custom_attributes": "x" * 1025}, b"1", 400, "1024"),
         ({}, b"x" * 6_291_457, 413, "6291456"),
     ],
-    ids=["shadow as target", "target model", "long id", "long attributes", "large body"],
+    ids=["shadow as target", "target model", "explanations", "long id", "long attributes", "large body"],
 )
 def test_what_the_service_model_forbids_never_reaches_an_instance(play, headers, body, status, said):
     async def scenario(world):
