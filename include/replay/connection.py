@@ -8,6 +8,7 @@ from typing import Protocol
 import httptools
 
 from include.replay.account import FailureKind
+from include.replay.heads import Heads
 from include.replay.stream import Stream
 
 IDLE = -1
@@ -35,6 +36,8 @@ class Connection:
 
     __slots__ = (
         "_answers",
+        "_begun",
+        "_heads",
         "_keep_alive",
         "_kept",
         "_owner",
@@ -49,10 +52,12 @@ class Connection:
         "usable",
     )
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, heads: Heads) -> None:
         self._owner = owner
+        self._heads = heads
         self._parser = httptools.HttpResponseParser(self)
         self._kept = b""  # the answer's first bytes, where it did not come in one read
+        self._begun = False  # has an answer begun that has not ended?
         self._answers = 0  # that ended in the read at hand
         self._status = 0
         self._keep_alive = True
@@ -71,6 +76,9 @@ class Connection:
 
     def received(self, read: bytes) -> None:
         """Read on in the answer, and tell the owner if it ends here."""
+        if not self._kept and self.index != IDLE and (status := self._heads.status(read)):
+            self._owner.ended(self, status, None)  # nearly always, and 0.7 µs less than by the parser
+            return
         try:
             self._parser.feed_data(read)
         except httptools.HttpParserError:
@@ -83,16 +91,19 @@ class Connection:
             if len(self._kept) < _KEPT_HEAD:
                 self._kept += read[:_KEPT_HEAD]
             return
-        if answers > 1 or not self._keep_alive or self.index == IDLE:
+        if answers > 1 or self._begun or not self._keep_alive or self.index == IDLE:
             self.close()  # after an answer that nobody asked for, no later one can be trusted
         if self.index == IDLE:
             return
-        if 200 <= self._status < 300 and not self._kept:
-            self._owner.ended(self, self._status, None)  # nearly always; a call less
-        else:
-            self._answered(read)
+        if self.usable and not self._kept and 200 <= self._status < 300:
+            self._heads.learn(read, self._status)
+        self._answered(read)
+
+    def on_message_begin(self) -> None:
+        self._begun = True
 
     def on_message_complete(self) -> None:
+        self._begun = False
         status = self._parser.get_status_code()
         if status >= 200:  # 100 Continue and its kind only announce an answer
             self._answers += 1

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from include.replay.account import Account, FailureKind
 from include.replay.connection import IDLE, Connection
 from include.replay.dial import dial
+from include.replay.heads import Heads
 from include.replay.progress import Permit, Progress
 from include.replay.request import Request
 from include.replay.signature import Signature
@@ -79,6 +80,7 @@ class Run:
         self.armed = math.inf  # when the timer calls, if nothing changes
         self.connections: set[Connection] = set()
         self.idle: list[Connection] = []
+        self.heads = Heads()
         self.dials: dict[Connection, asyncio.Task[None]] = {}
 
     async def play(
@@ -162,6 +164,7 @@ class Run:
         try:
             self.blocked = False
             now = time.monotonic()
+            horizon, until = self.permit.horizon, self.permit.until
             for _ in range(_BURST):
                 request, due = self.request, self.due
                 if request is None:
@@ -174,7 +177,7 @@ class Run:
                     self.arm(due)
                     return
                 index = self.next_index
-                if index >= self.permit.horizon or now > self.permit.until:
+                if index >= horizon or now > until:
                     self.blocked = True  # until the permit is renewed
                     return
                 if self.part is not None and self.chance.random() >= self.part():
@@ -225,7 +228,7 @@ class Run:
                     connection.send(message)
                     return now
                 connection.close()  # the target may be about to close it too
-        connection = Connection(self)
+        connection = Connection(self, self.heads)
         self.connections.add(connection)
         connection.index, connection.scheduled, connection.sent = index, due, now
         self.dials[connection] = self.loop.create_task(self.dial(connection, request, index))

@@ -167,7 +167,7 @@ class SecureStream(Stream):
         except ssl.SSLError as error:
             self._loop.call_soon(self._receiver.lost, error)
             return
-        super().send(self._outgoing.read())
+        Stream.send(self, self._outgoing.read())
 
     def close(self) -> None:
         if self._is_open and not self._unsent:
@@ -198,4 +198,4 @@ class SecureStream(Stream):
             self._receiver.lost(error)
             return
         if self._outgoing.pending and self._is_open:
-            super().send(self._outgoing.read())
+            Stream.send(self, self._outgoing.read())
