@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from include.ledger.objects import Kind
 from include.localcloud import decisions
 from include.localcloud.cloud import LocalCloud
 from include.localcloud.s3.operation import OPERATIONS
 from include.rollout.spec import FORMS, json_schema
 
 FOLDER = Path(__file__).resolve().parent
-INCLUDE = FOLDER.parent / "include"
 _TYPES = {
     "integer": "whole number",
     "number": "number",
@@ -105,23 +103,6 @@ def operations() -> dict[str, tuple[str, ...]]:
             service.protocol.service_name: tuple(sorted(service.operations)) for service in cloud.services
         }
     return {**found, "sagemaker-runtime": ("InvokeEndpoint",), "s3": tuple(sorted(OPERATIONS))}
-
-
-def unwritten() -> tuple[Kind, ...]:
-    """Return the kinds of the ledger's catalogue that no step and no task names."""
-    files = [file for room in ("steps", "orchestration") for file in (INCLUDE / room).glob("*.py")]
-    source = "".join(file.read_text(encoding="utf-8") for file in files)
-    return tuple(
-        kind
-        for kind in Kind
-        if not re.search(
-            rf"\bKind\.{kind.name}\b|[\"']{re.escape(kind.value)}[\"'/]|\b{kind.name.lower()}_key\b", source
-        )
-    )
-
-
-def _unwritten() -> str:
-    return ", ".join(f"`{kind}`" for kind in unwritten()) or "None: all are written."
 
 
 def _operations() -> str:
@@ -235,7 +216,6 @@ TABLES: Mapping[str, Callable[[], str]] = {
     },
     "gate_fields": gate_fields,
     **{f"gate_{kind}": (lambda kind=kind: gate(kind)) for kind in _gates()},  # type: ignore[misc]
-    "unwritten": _unwritten,
     "operations": _operations,
     "undocumented": lambda: _sentences(decisions.UNDOCUMENTED),
     "differences": lambda: _sentences(decisions.DIFFERENCES),

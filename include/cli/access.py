@@ -34,6 +34,13 @@ def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def count(text: str) -> int:
+    """Read how many of something are asked for: one or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 on")
+    return int(text)
+
+
 def clients_of(chosen: argparse.Namespace) -> Clients:
     """Return the clients that the options name."""
     return connect_as(

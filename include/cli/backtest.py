@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from include.cli.access import aws_arguments, ledger_arguments, store_of
+from include.cli.access import aws_arguments, count, ledger_arguments, store_of
 from include.cli.terminal import terminal
 from include.ledger.reader import Reader
 from include.rollout.errors import MissingError
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "rollouts", nargs="*", help="ids of rollouts, as `status` lists them; default: the newest"
     )
-    parser.add_argument("--most", type=int, default=20, help="how many of the newest to judge (20)")
+    parser.add_argument("--most", type=count, default=20, help="how many of the newest to judge (20)")
     parser.add_argument(
         "--gates",
         metavar="SPEC",

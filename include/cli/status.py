@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from include.cli.access import aws_arguments, ledger_arguments, store_of
+from include.cli.access import aws_arguments, count, ledger_arguments, store_of
 from include.cli.terminal import terminal
 from include.ledger.objects import Kind
 from include.ledger.reader import Reader
@@ -18,7 +18,7 @@ from include.rollout.errors import MissingError
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("rollout", nargs="?", help="a rollout's id; default: list the newest")
-    parser.add_argument("--most", type=int, default=20, help="how many to list (20)")
+    parser.add_argument("--most", type=count, default=20, help="how many to list (20)")
     ledger_arguments(parser)
     aws_arguments(parser)
 

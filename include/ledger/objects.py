@@ -50,7 +50,6 @@ class Kind(StrEnum):
     EVIDENCE = "evidence"  # evidence/<reading>: what the gates were shown
     VALIDATION = "validation"  # validation/<reading>: Great Expectations' result, whole
     FINDING = "finding"  # finding/<reading>: one gate's, or all of a reading
-    PAIRS = "pairs"  # pairs/<shard>: mergeable partials
     NOISE = "noise"  # what equal variants differ by, as it was known when the rollout was opened
     CALIBRATION = "calibration"  # what this A/A rollout taught about it
     VERDICT = "verdict"
@@ -80,7 +79,6 @@ _MANY = frozenset(
         Kind.EVIDENCE,
         Kind.VALIDATION,
         Kind.FINDING,
-        Kind.PAIRS,
         Kind.CONCLUDE,
         Kind.WATCH,
         Kind.FAILURE,

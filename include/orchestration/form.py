@@ -51,16 +51,31 @@ def params() -> dict[str, Param]:
             description="Judge the candidate and record what would have been done, then restore the endpoint",
         ),
         "artifact": field(
-            "Candidate", "Artefact", "model.tar.gz: an s3:// URI or a file of the project", **text
+            "Candidate",
+            "Artefact",
+            "model.tar.gz: an s3:// URI or a file of the project",
+            examples=["s3://my-bucket/churn/model.tar.gz"],
+            **text,
         ),
         "package": field(
-            "Candidate", "Model package", "ARN of a model package; excludes artefact and image", **text
+            "Candidate",
+            "Model package",
+            "ARN of a model package; excludes artefact and image",
+            examples=["arn:aws:sagemaker:us-east-1:111122223333:model-package/churn/7"],
+            **text,
         ),
-        "image": field("Candidate", "Container image", "Image URI of the candidate's container", **text),
+        "image": field(
+            "Candidate",
+            "Container image",
+            "Image URI of the candidate's container",
+            examples=["683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"],
+            **text,
+        ),
         "instance_type": field(
             "Candidate",
             "Instance type",
-            "Instance type of the shadow, e.g. ml.m5.xlarge",
+            "Instance type of the shadow",
+            examples=["ml.m5.xlarge", "ml.c5.large"],
             type=["null", "string"],
             pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
         ),

@@ -94,7 +94,7 @@ def port_is_silent(port):
     ("moment", "number"),
     [
         pytest.param("Starting the local cloud", signal.SIGINT, id="Ctrl-C while the local cloud starts"),
-        pytest.param("Starting Airflow", signal.SIGTERM, id="SIGTERM while Airflow starts"),
+        pytest.param("Starting Airflow", signal.SIGINT, id="Ctrl-C while Airflow starts"),
         pytest.param("both variants answer", signal.SIGINT, id="Ctrl-C in the middle of a window"),
     ],
 )

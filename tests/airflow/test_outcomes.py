@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(2400)
 
 AT_ONCE = 6
 DRY = {"mode": "dry_run"}
+ASKED = {"promotion": {"approval": True}}
 WATCHED = {"promotion": {"watch": 10}}
 GUARDED = {"promotion": {"guardrails": {"traffic": "all_at_once", "wait": 15, "error_rate": 0.5}}}
 NO_METRICS = {"window": {"opening": 15}}
@@ -26,6 +27,8 @@ CRASHES = {
     },
     "raise-promote": ("promote", "raise", {}),
     "kill-promote": ("promote", "kill", {}),
+    "raise-approve": ("approve", "raise", ASKED),
+    "kill-approve": ("approve", "kill", ASKED),
     "raise-rollback": ("rollback", "raise", DRY),
     "kill-rollback": ("rollback", "kill", DRY),
 }
