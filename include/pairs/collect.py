@@ -72,7 +72,7 @@ def collect(
             _read(connection, {"production": production, "shadow": shadow}, terms, span, begin, end)
             connection.execute(f"SET threads = {THREADS}")
             joining.join(connection, terms)
-            # each thread that groups keeps blocks that cannot be spilled
+            # each thread that groups keeps blocks that cannot be spilled, and a comparison of documents is for one thread
             connection.execute("SET threads = 1")
             counted = counting.count(connection, terms, span, period)
             return replace(counted, predictions=predictions(connection, span)) if sample else counted
