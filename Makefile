@@ -22,7 +22,7 @@ lock: ## Compile requirements.lock, with hashes, from requirements.txt
 
 lock-clients: ## Compile the locks of the clients that `make test-clients` runs, with hashes
 	@PYTHON="$(PYTHON)" sh quickstart/install.sh tools
-	for client in airflow awscli sagemaker sagemaker-core; do \
+	for client in airflow awscli boto3 sagemaker sagemaker-core; do \
 		.tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command "make lock-clients" tests/clients/$$client/requirements.in \
 			-o tests/clients/$$client/requirements.lock || exit 1; \

@@ -17,7 +17,8 @@ from typing import Any
 from include.localcloud import decisions
 from include.localcloud.cloud import LocalCloud
 from include.localcloud.s3.operation import OPERATIONS
-from include.rollout.spec import FORMS, json_schema
+from include.rollout.mistake import FORMS
+from include.rollout.spec import json_schema
 
 FOLDER = Path(__file__).resolve().parent
 _TYPES = {

@@ -14,6 +14,7 @@ from include.rollout.comparison import PairsSection, unmeasurable
 from include.rollout.creation import CreateSection
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy
+from include.rollout.mistake import problem, shown
 from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
@@ -21,16 +22,6 @@ from include.rollout.section import InstanceType, Name, Section
 from include.rollout.window import WindowSection
 
 S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
-
-
-# What a pattern allows, for people.
-FORMS: Mapping[str, str] = {
-    r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$": "letters, digits and hyphens, at most 63",
-    r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$": "`s3://bucket/prefix`",
-    r"^ml\.[a-z0-9-]+\.[a-z0-9]+$": "such as `ml.m5.xlarge`",
-    r"^p(\d{1,2})(\.\d{1,2})?$": "such as `p50`, `p99.9`",
-    r"^\$": "a JSON path, which begins with `$`",
-}
 _LONGEST_TEST = 30 * 86400  # seconds that SageMaker lets an inference experiment last
 _JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
 
@@ -263,7 +254,7 @@ class RolloutSpec(Section):
 def parse(document: object, source: str) -> RolloutSpec:
     """Return the spec in `document`, or raise SpecError naming every mistake with its path, what was found and what is allowed."""
     if not isinstance(document, Mapping):
-        raise SpecError(source, (f"the top level is {_shown(document)}; it must be a mapping",))
+        raise SpecError(source, (f"the top level is {shown(document)}; it must be a mapping",))
     lines: list[dict[str, Any]] = []
     candidate: Mapping[Any, Any] = document
     # Rules between fields are only checked once each field is right. So wrong parts are mended in a copy, and
@@ -282,7 +273,7 @@ def parse(document: object, source: str) -> RolloutSpec:
         if mended == candidate:
             break
         candidate = mended
-    problems = [_problem(line) for line in lines]
+    problems = [problem(line) for line in lines]
     if _asks_for_nothing(document):
         problems.append(
             f"candidate asks for nothing that production has not; name one of {', '.join(_CHANGES)}, or set mode to aa to "
@@ -310,7 +301,7 @@ def recall(document: object, source: str) -> RolloutSpec:
     try:
         return RolloutSpec.model_validate(document, extra="ignore")
     except ValidationError as error:
-        raise SpecError(source, tuple(_problem(dict(line)) for line in error.errors())) from None
+        raise SpecError(source, tuple(problem(dict(line)) for line in error.errors())) from None
 
 
 def merge(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -358,28 +349,3 @@ def _mended(document: Mapping[Any, Any], lines: list[dict[str, Any]]) -> dict[st
         elif isinstance(below, dict) and path:
             below.pop(path[-1], None)
     return mended
-
-
-def _problem(error: Mapping[str, Any]) -> str:
-    path = ".".join(str(part) for part in error["loc"]) or "the spec"
-    kind = error["type"]
-    if kind == "missing":
-        return f"{path} is missing; it must be given"
-    if kind == "extra_forbidden":
-        return f"{path} is not known; check the spelling or take it out"
-    if kind == "value_error":
-        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
-    if kind == "union_tag_invalid":
-        told = error["ctx"]
-        return f"{path}.kind is {_shown(told['tag'])}; it must be one of {told['expected_tags']}"
-    if kind == "union_tag_not_found":
-        return f"{path}.kind is missing; it must be given"
-    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] in FORMS:
-        return f"{path} is {_shown(error['input'])}; allowed: {FORMS[error['ctx']['pattern']]}"
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return f"{path} is {_shown(error['input'])}; {message}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,42 @@
+"""A mistake in a document, in words: pydantic's findings as people should read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What a pattern allows, for people.
+FORMS: Mapping[str, str] = {
+    r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$": "letters, digits and hyphens, at most 63",
+    r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$": "`s3://bucket/prefix`",
+    r"^ml\.[a-z0-9-]+\.[a-z0-9]+$": "such as `ml.m5.xlarge`",
+    r"^p(\d{1,2})(\.\d{1,2})?$": "such as `p50`, `p99.9`",
+    r"^\$": "a JSON path, which begins with `$`",
+}
+
+
+def problem(error: Mapping[str, Any]) -> str:
+    """Return one sentence: where in the document, what was found, what is allowed."""
+    path = ".".join(str(part) for part in error["loc"]) or "the spec"
+    kind = error["type"]
+    if kind == "missing":
+        return f"{path} is missing; it must be given"
+    if kind == "extra_forbidden":
+        return f"{path} is not known; check the spelling or take it out"
+    if kind == "value_error":
+        return f"{path}: {error['msg'].removeprefix('Value error, ')}"
+    if kind == "union_tag_invalid":
+        told = error["ctx"]
+        return f"{path}.kind is {shown(told['tag'])}; it must be one of {told['expected_tags']}"
+    if kind == "union_tag_not_found":
+        return f"{path}.kind is missing; it must be given"
+    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] in FORMS:
+        return f"{path} is {shown(error['input'])}; allowed: {FORMS[error['ctx']['pattern']]}"
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{path} is {shown(error['input'])}; {message}"
+
+
+def shown(value: object) -> str:
+    """Return what was found, as short as a sentence needs it."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
