@@ -15,7 +15,7 @@ from include.ledger.store import Store
 _KEPT = 64  # rollouts in memory; one whose window takes a week has some ten megabytes
 _FRESH = 1.0  # seconds for which a running rollout's list of objects counts: many viewers, one look
 # Not on any page: the validation result is large, and the report repeats what the page is made from.
-_LEFT_OUT = frozenset({Kind.VALIDATION, Kind.REPORT, Kind.REPORT_PAGE})
+_LEFT_OUT = frozenset({Kind.METRICS, Kind.VALIDATION, Kind.REPORT, Kind.REPORT_PAGE})
 
 
 @dataclass

@@ -53,13 +53,9 @@ class StepOperator(BaseOperator):
 
     def resume(self, context: Any, event: Any, wait: Mapping[str, Any]) -> Any:
         """Run the step again after a wait."""
-        from include.steps.rollout import Wait
-
-        return self._go(context, Wait(**{**wait, "until": datetime.fromisoformat(wait["until"])}))
+        return self._go(context, _recalled(wait))
 
     def _go(self, context: Any, wait: Wait | None) -> Any:
-        from dataclasses import asdict
-
         from include.rollout.errors import DeploymentError
         from include.steps.rollout import Wait
 
@@ -71,19 +67,7 @@ class StepOperator(BaseOperator):
             if wait is not None and rollout.now() >= result.until:
                 raise DeploymentError(f"waited until {result.until:%H:%M:%S} UTC for {result.what}, in vain.")
             connection = rollout.spec.connection if result.endpoint else ""
-        self.log.info(
-            "waiting for %s, until %s at most", result.what, f"{result.until:%Y-%m-%d %H:%M:%S} UTC"
-        )
-        self.defer(
-            trigger=WaitTrigger(
-                connection=connection,
-                endpoint=result.endpoint,
-                every=result.every,
-                until=result.until.timestamp(),
-            ),
-            method_name="resume",
-            kwargs={"wait": {**asdict(result), "until": result.until.isoformat()}},
-        )
+        _wait_for(self, result, connection=connection, method="resume")
         return None
 
     def _linger(self, rollout: Rollout, context: Any, result: Any) -> Any:
@@ -293,23 +277,56 @@ class MonitorOperator(BaseOperator):
 
     def closed(self, context: Any, event: Mapping[str, Any]) -> str | None:
         """Judge what the window showed, or watch on if it is extended."""
+        with performing(context):
+            _refuse_error(event)
+        return self._judge(context, event["closed"], None)
+
+    def asked_again(self, context: Any, event: Any, closed: str, wait: Mapping[str, Any]) -> str | None:
+        """Ask the judge again after a wait for captures or for an AWS that did not answer."""
+        return self._judge(context, closed, _recalled(wait))
+
+    def _judge(self, context: Any, closed: str, wait: Wait | None) -> str | None:
         from include.rollout.verdict import Verdict
         from include.steps.judge import extend, take_reading
         from include.steps.observe import Closed, stop_replay
+        from include.steps.rollout import Wait
 
         with performing(context) as rollout:
-            _refuse_error(event)
-            why = Closed(event["closed"])
-            verdict = take_reading(rollout, why)
-            extended = verdict is Verdict.INCONCLUSIVE and why is Closed.END and extend(rollout)
-            if not extended:
-                stop_replay(rollout, why)
-                return verdict.value
+            why = Closed(closed)
+            verdict = take_reading(rollout, why, wait)
+            if not isinstance(verdict, Wait):
+                extended = verdict is Verdict.INCONCLUSIVE and why is Closed.END and extend(rollout)
+                if not extended:
+                    stop_replay(rollout, why)
+                    return verdict.value
+        if isinstance(verdict, Wait):
+            _wait_for(self, verdict, method="asked_again", closed=closed)
         self._watch(context)
         return None
 
     def _watch(self, context: Any) -> None:
         self.defer(trigger=_looking(context), method_name="closed")
+
+
+def _wait_for(task: BaseOperator, wait: Wait, *, method: str, connection: str = "", **arguments: Any) -> None:
+    """Defer the task until the wait is worth a look; `method` goes on then, given the wait and the arguments."""
+    from dataclasses import asdict
+
+    task.log.info("waiting for %s, until %s at most", wait.what, f"{wait.until:%Y-%m-%d %H:%M:%S} UTC")
+    task.defer(
+        trigger=WaitTrigger(
+            connection=connection, endpoint=wait.endpoint, every=wait.every, until=wait.until.timestamp()
+        ),
+        method_name=method,
+        kwargs={**arguments, "wait": {**asdict(wait), "until": wait.until.isoformat()}},
+    )
+
+
+def _recalled(wait: Mapping[str, Any]) -> Wait:
+    """Return a wait as it was before the task was deferred."""
+    from include.steps.rollout import Wait
+
+    return Wait(**{**wait, "until": datetime.fromisoformat(wait["until"])})
 
 
 def _looking(context: Any, *, promoted: bool = False) -> WindowTrigger:

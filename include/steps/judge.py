@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.gates.judge import finding_of, judge
 from include.ledger.objects import Kind, finding_key
+from include.rollout.errors import CloudError
 from include.rollout.evidence import Evidence
 from include.rollout.gate import Finding
 from include.rollout.names import moment, timestamp
@@ -20,18 +21,44 @@ from include.steps.fleets import fleets_of
 from include.steps.noise import noise_of, policy_of
 from include.steps.observe import Closed, asked_extension, read, window_of
 from include.steps.pairs import gather
-from include.steps.rollout import Rollout
+from include.steps.rollout import Rollout, Wait
 
 _READS = 5  # of the closed window, at most, until two agree
+_SILENT = "silent"  # the phase of a wait for an AWS that does not answer
+_PATIENCE = timedelta(minutes=15)  # with it, as long as the trigger of the window has
+_ASK_AGAIN = 30.0
 
 
-def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], None] = time.sleep) -> Verdict:
-    """Judge what the window showed and return the verdict of this reading.
+def take_reading(
+    rollout: Rollout,
+    closed: Closed,
+    wait: Wait | None = None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Verdict | Wait:
+    """Judge what the window showed and return the verdict of this reading, or what to wait for before that.
 
     The first reading is at the window's planned end or at an abort, the second after the one extension; each is
     written once and found again by whoever comes later, so that a resumed task cannot change a verdict. A window that
     was cut short, by evidence or by a person, passes nothing new: its length was not planned.
+
+    It waits for captures that are not all there yet, see `gather`, and 15 minutes for an AWS that does not answer,
+    counted from its first silence by this machine's clock, since the service's may be what is silent. Raises CloudError
+    after that, or at once for what asking again cannot mend.
     """
+    say = rollout.headline("judge")
+    try:
+        return _reading(rollout, closed, sleep)
+    except CloudError as error:
+        now = datetime.now(UTC)
+        until = wait.until if wait is not None and wait.phase == _SILENT else now + _PATIENCE
+        if not error.transient or now >= until:
+            raise
+        say(f"{error} Asking again in {_ASK_AGAIN:.0f} s, until {until:%H:%M:%S} UTC at most.")
+        return Wait(what="AWS to answer", every=_ASK_AGAIN, until=until, phase=_SILENT)
+
+
+def _reading(rollout: Rollout, closed: Closed, sleep: Callable[[float], None]) -> Verdict | Wait:
     ledger = rollout.ledger
     reading = 2 if ledger.read(Kind.EXTENSION) is not None else 1
     known = ledger.read(finding_key(str(reading)))
@@ -41,12 +68,11 @@ def take_reading(rollout: Rollout, closed: Closed, *, sleep: Callable[[float], N
         window = window_of(
             rollout.spec, moment(opened["opened"]), extended=reading == 2, longer=asked_extension(rollout)
         )
-        evidence = _evidence(rollout, window, closed, sleep)
-        evidence = replace(
-            evidence,
-            pairs=gather(rollout, window, evidence, sleep=sleep),
-            fleets=fleets_of(rollout),
-        )
+        evidence = _measured(rollout, window, closed, reading, sleep)
+        pairs = gather(rollout, window, evidence)
+        if isinstance(pairs, Wait):
+            return pairs
+        evidence = replace(evidence, pairs=pairs)
         stored = rollout.write(f"{Kind.EVIDENCE}/{reading}", evidence.to_document())
         evidence = Evidence.from_document(stored)
         say(f"reading {reading}: judging {len(evidence.production)} periods until {timestamp(evidence.end)}")
@@ -117,6 +143,25 @@ def settle_verdict(rollout: Rollout) -> dict[str, Any]:
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Return a finding in JSON-safe form."""
     return {**asdict(finding), "severity": finding.severity.value, "outcome": finding.outcome.value}
+
+
+def _measured(
+    rollout: Rollout, window: Window, closed: Closed, reading: int, sleep: Callable[[float], None]
+) -> Evidence:
+    """Return what AWS says of the closed window, without the pairs.
+
+    Where captures may have to be waited for it is written first: CloudWatch forgets, and what was read once is what is
+    judged, however long the captures take and whoever goes on.
+    """
+    key = f"{Kind.METRICS}/{reading}"
+    awaited = rollout.spec.pairs is not None
+    known = rollout.ledger.read(key) if awaited else None
+    if known is None:
+        found = replace(_evidence(rollout, window, closed, sleep), fleets=fleets_of(rollout))
+        if not awaited:
+            return found
+        known = rollout.write(key, found.to_document())
+    return Evidence.from_document(known)
 
 
 def _evidence(rollout: Rollout, window: Window, closed: Closed, sleep: Callable[[float], None]) -> Evidence:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from include.rollout.evidence import Evidence, Period
 from include.rollout.expectation import ExpectationGate
 from include.rollout.pairs import Pairs
 from include.rollout.window import Window
-from include.steps.rollout import Rollout
+from include.steps.rollout import Rollout, Wait
 
 if TYPE_CHECKING:
     from include.pairs.folder import Folder
@@ -42,17 +41,11 @@ def glimpse(rollout: Rollout, window: Window, until: datetime) -> Pairs | None:
         return None
 
 
-def gather(
-    rollout: Rollout,
-    window: Window,
-    evidence: Evidence,
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Pairs | None:
-    """Return the pairs of the whole evidence, or None if the spec pairs nothing.
+def gather(rollout: Rollout, window: Window, evidence: Evidence) -> Pairs | Wait | None:
+    """Return the pairs of the whole evidence, what to wait for before that, or None if the spec pairs nothing.
 
     SageMaker delivers captures up to minutes late: as long as they hold fewer requests than CloudWatch counted they are
-    read again, until `pairs.delivery` seconds after the evidence's end. What is still missing then is for the gates to
+    waited for, until `pairs.delivery` seconds after the evidence's end. What is still missing then is for the gates to
     judge. Raises EvidenceError where captures cannot be read.
     """
     spec = rollout.spec
@@ -63,16 +56,15 @@ def gather(
     patience = evidence.end + timedelta(seconds=spec.pairs.delivery)
     counted = [sum(row.invocations or 0.0 for row in rows) for rows in (evidence.production, evidence.shadow)]
     sample = any(isinstance(gate, ExpectationGate) for gate in spec.gates.rules)
-    while True:
-        found = _collect(rollout, window, evidence.end, sample=sample)
-        captured = [records.read - records.outside for records in (found.production, found.shadow)]
-        complete = all(have >= _COMPLETE * wanted for have, wanted in zip(captured, counted, strict=True))
-        if complete or rollout.now() >= patience:
-            return found
-        rollout.headline("captures")(
-            f"captures hold {captured[0]} and {captured[1]} of {counted[0]:.0f} and {counted[1]:.0f} requests; waiting"
-        )
-        sleep(_EVERY)
+    found = _collect(rollout, window, evidence.end, sample=sample)
+    captured = [records.read - records.outside for records in (found.production, found.shadow)]
+    complete = all(have >= _COMPLETE * wanted for have, wanted in zip(captured, counted, strict=True))
+    if complete or rollout.now() >= patience:
+        return found
+    rollout.headline("captures")(
+        f"captures hold {captured[0]} and {captured[1]} of {counted[0]:.0f} and {counted[1]:.0f} requests; waiting"
+    )
+    return Wait(what="the captures of the window", every=_EVERY, until=patience)
 
 
 def _answered(rows: Sequence[Period]) -> float:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,15 +24,18 @@ import yaml
 from include.aws import endpoints
 from include.aws.clients import Clients, connect
 from include.ledger.lease import Lease, OwnerRun
+from include.ledger.objects import Kind, tick_key
 from include.ledger.store import Store
 from include.rollout.errors import CloudError, LedgerError
-from include.rollout.names import rollout_id
+from include.rollout.evidence import Evidence, Period
+from include.rollout.names import rollout_id, timestamp
 from include.rollout.spec import RolloutSpec, merge
 from include.rollout.verdict import Action, End, Verdict
+from include.rollout.window import floor_to
 from include.steps.decide import decide
 from include.steps.deploy import deploy_shadow
 from include.steps.judge import extend, settle_verdict, take_reading
-from include.steps.observe import Closed, Progress, observe, stop_replay
+from include.steps.observe import Closed, Progress, observe, stop_replay, summed
 from include.steps.open import Request, open_rollout
 from include.steps.promote import promote
 from include.steps.register import register
@@ -233,7 +237,7 @@ class Drive:
                 if progress.closed is None:
                     time.sleep(min(progress.again_in, 2))
                     continue
-                verdict = take_reading(self.rollout, progress.closed)
+                verdict = self.step(take_reading, progress.closed)
                 if not (
                     verdict is Verdict.INCONCLUSIVE and progress.closed is Closed.END and extend(self.rollout)
                 ):
@@ -288,6 +292,43 @@ def drive(clients: Clients, endpoint: str, source: str, tmp_path: Path) -> Calla
         return Drive(clients=clients, spec=spec or document(endpoint, source, **changes), folder=tmp_path)
 
     return make
+
+
+def note_window(run: Drive) -> Evidence:
+    """Note an open window of one period in which both variants answered, and give what was seen of it."""
+    rollout = run.rollout
+    period = timedelta(seconds=rollout.spec.window.period)
+    end = floor_to(rollout.now(), rollout.spec.window.period)
+    row = Period(start=end - period, invocations=100.0, latency={"p50": 1000.0, "p90": 2000.0, "p99": 3000.0})
+    seen = summed((row,), row.start)
+    moments = {
+        "opened": timestamp(row.start),
+        "begin": timestamp(row.start),
+        "end": timestamp(end + 9 * period),
+    }
+    rollout.write(Kind.WINDOW, {**moments, "closed": None})
+    rollout.write(Kind.THRESHOLDS, {"thresholds": []})
+    rollout.write(
+        tick_key(end),
+        {
+            "end": timestamp(end),
+            "production": seen,
+            "shadow": seen,
+            "log_e": 0.0,
+            "bar": 4.6,
+            "by_gate": {},
+            "abort": None,
+            "line": "one period was seen",
+        },
+    )
+    return Evidence(
+        begin=row.start,
+        end=end,
+        period=rollout.spec.window.period,
+        sampling=rollout.spec.sampling,
+        production=(row,),
+        shadow=(row,),
+    )
 
 
 def serves(clients: Clients, endpoint: str) -> tuple[str, int]:
