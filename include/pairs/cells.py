@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from include.pairs.layout import cut
+from include.pairs.cuts import cut
 from include.pairs.lines import Bytes, Positions
 
 _COMMA = ord(",")

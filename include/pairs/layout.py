@@ -12,12 +12,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from include.pairs.cuts import cut, same
 from include.pairs.lines import Bytes, Lines, Positions, positions, survey
 
 INPUT, OUTPUT, EVENT, ID, TIME = "input", "output", "event", "id", "t"
@@ -258,19 +259,18 @@ class Layout:
         """Return the lines whose bounds are as far apart as they should be and that have the frame between them."""
         for piece in self.pieces:
             if piece.hole is None:
-                same = _same(cut(body, bounds[piece.after] + piece.lead, len(piece.text)), piece.text)
-                rows, bounds = _kept(same, rows, bounds)
+                fits = same(cut(body, bounds[piece.after] + piece.lead, len(piece.text)), piece.text)
+                rows, bounds = _kept(fits, rows, bounds)
         (timed,) = (piece for piece in self.pieces if piece.hole is not None)
         text, hole = timed.text, slice(timed.hole, (timed.hole or 0) + _MINUTES)
         found = cut(body, bounds[timed.after] + timed.lead, len(text))
         within = found.view(np.uint8).reshape(-1, len(text))[:, hole]
         digits = within.T.astype(np.int16) - ord("0")
         within[:] = np.frombuffer(text[hole], dtype=np.uint8)
-        same = _same(found, text)
         minute, second = digits[0] * 10 + digits[1], digits[3] * 10 + digits[4]
         right = (digits[[0, 1, 3, 4]] >= 0).all(axis=0) & (digits[[1, 4]] <= 9).all(axis=0)
         right &= (digits[[0, 3]] <= 5).all(axis=0) & (digits[2] == ord(":") - ord("0"))
-        right &= same
+        right &= same(found, text)
         if not right.all():
             minute, second = minute[right], second[right]
             rows, bounds = _kept(right, rows, bounds)
@@ -289,13 +289,6 @@ def _kept(which: NDArray[np.bool_], rows: Positions, bounds: _Bounds) -> tuple[P
     return rows[which], {number: bound[which] for number, bound in bounds.items()}
 
 
-def cut(body: Bytes, starts: Positions, length: int) -> NDArray[Any]:
-    """Return `length` bytes from each start; all must lie in the body."""
-    if not starts.size:
-        return np.empty(0, dtype=f"V{length}")
-    return np.ndarray((body.size - length + 1,), f"V{length}", buffer=body.data, strides=(1,))[starts]
-
-
 def _opening(body: Bytes, closing: Positions) -> Positions | None:
     """Return where the quotes seem to be that open the texts closed at `closing`; None if these are too long."""
     begin = closing - _NEAR
@@ -307,23 +300,6 @@ def _opening(body: Bytes, closing: Positions) -> Positions | None:
     near = cut(body, begin, _NEAR).view(np.uint8).reshape(-1, _NEAR) == _QUOTE
     back: Positions = near[:, ::-1].argmax(axis=1)
     return closing - 1 - back
-
-
-def _same(found: NDArray[Any], text: bytes) -> NDArray[np.bool_]:
-    """Say which of the cuts are `text`."""
-    # as one run of bytes: rows of their own would be compared one by one
-    same = found.view(np.uint8) == _repeated(text, _doubled(found.size))[: found.size * len(text)]
-    return np.ones(found.size, dtype=np.bool_) if same.all() else same.reshape(-1, len(text)).all(axis=1)
-
-
-def _doubled(n: int) -> int:
-    """Return the power of two that is at least n: lines of a chunk are never as many twice."""
-    return 1 << max(0, n - 1).bit_length()
-
-
-@lru_cache(maxsize=16)
-def _repeated(text: bytes, times: int) -> Bytes:
-    return np.tile(np.frombuffer(text, dtype=np.uint8), times)
 
 
 def _is_text(body: Bytes) -> bool:

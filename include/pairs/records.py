@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from include.pairs.cells import cells
+from include.pairs.cuts import cut
 from include.pairs.layout import (
     EVENT,
     ID,
@@ -23,7 +24,6 @@ from include.pairs.layout import (
     Found,
     Layout,
     Marks,
-    cut,
 )
 from include.pairs.lines import Bytes, Positions, lines, text
 
