@@ -252,8 +252,8 @@ class Run:
     def ended(self, connection: Connection, status: int, failure: FailureKind | None) -> None:
         """Write the outcome down and let the next request have the connection.
 
-        Answers are heard by way of the watch, which calls `go_on` after all of them: so the target has
-        all that it may work on at once, and is woken up less often. A failure may come from elsewhere.
+        After answers the watch calls `go_on`, once for all of them: the target is woken up less often.
+        A failure may come from elsewhere.
         """
         now = time.monotonic()
         outcome = ANSWERED if failure is None else _CODES[failure]
