@@ -73,6 +73,11 @@ class AirflowClient:
                 raise
             self._send("PATCH", f"/api/v2/pools/{quote(name, safe='')}", {"pool": name, **pool})
 
+    def resize_pool(self, name: str, slots: int) -> None:
+        """Give an existing pool these slots; of Airflow's own default pool little else may be changed."""
+        path = f"/api/v2/pools/{quote(name, safe='')}?update_mask=slots"
+        self._send("PATCH", path, {"pool": name, "slots": slots})
+
     # --- runs
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], *, run_id: str | None = None) -> str:
