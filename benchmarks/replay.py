@@ -91,13 +91,20 @@ class Cpu:
 
     def over(self, count: int) -> dict[str, Any]:
         now, before = resource.getrusage(resource.RUSAGE_SELF), self._before
-        user, system = now.ru_utime - before.ru_utime, now.ru_stime - before.ru_stime
-        return {
-            "requests": count,
-            "rate": round(count / (time.perf_counter() - self._clock)),
-            "cpu_us": round((user + system) / count * 1e6, 1),
-            "user_us": round(user / count * 1e6, 1),
-        }
+        return charged(now, before, count, time.perf_counter() - self._clock)
+
+
+def charged(now: Any, before: Any, count: int, took: float) -> dict[str, Any]:
+    """Charge `count` requests with the CPU between two looks at a process's resources."""
+    if count < 1:
+        sys.exit("no request was completed: this machine is too loaded to measure")
+    user, system = now.ru_utime - before.ru_utime, now.ru_stime - before.ru_stime
+    return {
+        "requests": count,
+        "rate": round(count / took),
+        "cpu_us": round((user + system) / count * 1e6, 1),
+        "user_us": round(user / count * 1e6, 1),
+    }
 
 
 def boto3_client(url: str, ca: str) -> Any:
@@ -287,13 +294,7 @@ def tool(command: list[str], count: Callable[[str], int]) -> dict[str, Any]:
     before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     took, now = time.perf_counter() - clock, resource.getrusage(resource.RUSAGE_CHILDREN)
-    user, system, done = now.ru_utime - before.ru_utime, now.ru_stime - before.ru_stime, count(said)
-    return {
-        "requests": done,
-        "rate": round(done / took),
-        "cpu_us": round((user + system) / done * 1e6, 1),
-        "user_us": round(user / done * 1e6, 1),
-    }
+    return charged(now, before, count(said), took)
 
 
 def wrk(url: str, folder: str, seconds: float) -> dict[str, Any]:
