@@ -6,6 +6,7 @@ from include.ledger.objects import Kind, Ledger
 from include.rollout.errors import RefusedError, TerminalError
 from include.rollout.spec import recall
 from include.rollout.verdict import Conclusion
+from include.steps.override import unseen
 from include.steps.rollout import Rollout
 from include.steps.watch import is_watching
 
@@ -15,7 +16,8 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
 
     A promoted candidate that is still watched can be removed, and nothing else.
     Promoting ends the window early, so no gate can pass on it: it overrides an INCONCLUSIVE verdict and needs
-    promotion.override in the spec. Raises RefusedError for what cannot be done, TerminalError once it is over.
+    promotion.override in the spec, and one period of both variants at least. Raises RefusedError for what cannot be
+    done, TerminalError once it is over.
     """
     ledger = rollout.ledger
     rollout.refuse_if_over()
@@ -34,6 +36,11 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
         raise RefusedError(
             f"the spec of rollout {rollout.id} does not let a person override its gates; "
             "set promotion.override to true in a new rollout, or let the window end."
+        )
+    blind = unseen(rollout) if action is Conclusion.PROMOTE else None
+    if blind is not None:
+        raise RefusedError(
+            f"rollout {rollout.id} cannot be promoted now: {blind}; ask again once its window is open and was looked at."
         )
     if action is Conclusion.EXTEND:
         _refuse_extension(ledger, seconds, spec.window.period, spec.window.maximum)

@@ -11,6 +11,7 @@ from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.stats.calibration import LEAST_PERIODS, pooled
 from include.steps.noise import learn
 from include.steps.observe import Closed, concluded
+from include.steps.override import objection
 from include.steps.rollout import Rollout
 
 _GATES = "the gates"
@@ -19,7 +20,8 @@ _GATES = "the gates"
 def decide(rollout: Rollout) -> Action:
     """Promote on a PROMOTE verdict, or on a person's override of an INCONCLUSIVE one where the spec allows it.
 
-    Everything else rolls back: a person's wish to remove, and any FAIL, which nobody can override.
+    Everything else rolls back: a person's wish to remove, any FAIL, which nobody can override, and a wish to promote
+    what nobody measured or what breaks a fixed limit.
     """
     rollout.refuse_if_over()
     verdict = rollout.ledger.require(Kind.VERDICT)
@@ -111,5 +113,10 @@ def _weigh(rollout: Rollout, said: Verdict, reason: str) -> tuple[Action, End, s
     if said is Verdict.PROMOTE:
         return Action.PROMOTE, End.PROMOTED, _GATES, reason
     if asked is not None and asked["action"] == Conclusion.PROMOTE and rollout.spec.promotion.override:
-        return Action.PROMOTE, End.PROMOTED, asked["who"], asked["why"]
+        against = objection(rollout)
+        if against is None:
+            return Action.PROMOTE, End.PROMOTED, asked["who"], asked["why"]
+        broken, words = against
+        end = End.INCONCLUSIVE if broken is None else End.ROLLED_BACK
+        return Action.ROLL_BACK, end, _GATES, f"{asked['who']} asked to promote, but {words}"
     return Action.ROLL_BACK, End.INCONCLUSIVE, _GATES, reason

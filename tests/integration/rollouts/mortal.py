@@ -23,7 +23,7 @@ from include.steps.register import register
 from include.steps.restore import roll_back
 from include.steps.settle import settle
 from include.steps.watch import is_watching
-from tests.integration.rollouts.conftest import Drive, session
+from tests.integration.rollouts.conftest import Drive, promote_now, session
 
 _READS = ("Describe", "List", "Get", "BatchDescribe", "BatchGet")
 
@@ -98,10 +98,10 @@ def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
     """Return the tasks of a rollout in their order; each may be run again."""
 
     def watch() -> None:
-        promoting = way in (Way.PROMOTE, Way.TAKEN_BACK)
-        asked = Conclusion.PROMOTE if promoting else Conclusion.REMOVE if way is Way.ROLL_BACK else None
-        if asked is not None:
-            conclude(drive.rollout, asked, who="Ada", why="a test")
+        if way in (Way.PROMOTE, Way.TAKEN_BACK):
+            promote_now(drive)
+        elif way is Way.ROLL_BACK:
+            conclude(drive.rollout, Conclusion.REMOVE, who="Ada", why="a test")
         drive.watch()
 
     def act() -> None:

@@ -32,7 +32,7 @@ from include.steps.promote import promote
 from include.steps.register import register
 from include.steps.restore import roll_back
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import Drive, ask_local
+from tests.integration.rollouts.conftest import Drive, ask_local, promote_now
 from tests.integration.rollouts.crashing import CANDIDATE, PRODUCTION, Caller, Trial, told
 from tests.integration.rollouts.mortal import Way
 
@@ -134,7 +134,9 @@ class Stormy(Trial):
 
     def _steps(self, drive: Drive) -> Iterator[tuple[Step, Callable[[], Any]]]:
         def watch() -> None:
-            if self.storm.said is not None:
+            if self.storm.said is Conclusion.PROMOTE:
+                promote_now(drive)
+            elif self.storm.said is not None:
                 conclude(drive.rollout, self.storm.said, who="Ada", why="a test")
             drive.watch()
 

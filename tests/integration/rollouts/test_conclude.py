@@ -5,32 +5,35 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from include.aws.clients import Clients
+from include.ledger.objects import Kind
 from include.rollout.errors import RefusedError, TerminalError
+from include.rollout.names import timestamp
 from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.steps.conclude import conclude
-from include.steps.decide import Course, approve, course
+from include.steps.decide import Course, approve, course, decide
 from include.steps.deploy import deploy_shadow
-from include.steps.judge import settle_verdict
+from include.steps.judge import settle_verdict, take_reading
 from include.steps.observe import Closed, observe
 from include.steps.promote import promote
 from include.steps.restore import roll_back, withdraw
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import Drive, serves
+from tests.integration.rollouts.conftest import Drive, note_window, serves
 
 Make = Callable[..., Drive]
 LONG = {"window": {"length": 300, "maximum": 600}}
 
 
 def speak_when_open(run: Drive, action: Conclusion, seconds: int = 0) -> threading.Thread:
-    """Conclude the rollout as soon as its window is open."""
+    """Conclude the rollout as soon as its window was looked at."""
 
     def speak() -> None:
         deadline = time.monotonic() + 60
-        while run.rollout.ledger.read("window") is None and time.monotonic() < deadline:
+        while not run.rollout.ledger.keys("tick/") and time.monotonic() < deadline:
             time.sleep(0.2)
         conclude(run.rollout, action, who="Ada", why="seen enough", seconds=seconds)
 
@@ -56,6 +59,41 @@ def test_promote_now_overrides_an_inconclusive_verdict_where_the_spec_allows_it(
     assert run.watch() is Verdict.INCONCLUSIVE
     assert run.finish() is End.PROMOTED
     assert run.rollout.ledger.require("decision")["who"] == "Ada"
+
+
+def test_nobody_promotes_what_was_not_measured(drive: Make) -> None:
+    run = drive(promotion={"override": True})
+    run.open()
+    with pytest.raises(RefusedError, match="no period of both variants was measured yet"):
+        conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="I like it")
+    # As if it had been asked for before the window opened: it closes empty.
+    ledger, now = run.rollout.ledger, run.rollout.now()
+    said = {"action": "promote", "who": "Ada", "why": "I like it", "seconds": 0}
+    ledger.append(Kind.CONCLUDE, said, at=now)
+    moments = {each: timestamp(now) for each in ("opened", "begin", "end")}
+    run.rollout.write(Kind.WINDOW, {**moments, "closed": Closed.CONCLUDED.value})
+    assert take_reading(run.rollout, Closed.CONCLUDED) is Verdict.INCONCLUSIVE
+    settle_verdict(run.rollout)
+    assert decide(run.rollout) is Action.ROLL_BACK
+    decision = ledger.require("decision")
+    assert (decision["end"], decision["who"]) == (End.INCONCLUSIVE, "the gates")
+    assert "Ada asked to promote, but no period of both variants was measured" in decision["why"]
+
+
+def test_nobody_promotes_what_breaks_a_fixed_limit(drive: Make) -> None:
+    limit = {"kind": "latency_threshold", "quantile": "p50", "limit_ms": 0.5}
+    run = drive(promotion={"override": True}, gates={"rules": [{"kind": "completeness"}, limit]})
+    run.open()
+    seen = replace(note_window(run), whole={"shadow": {"p50": 1000.0}})
+    rows = tuple(replace(row, invocations=5000.0) for row in seen.shadow)
+    run.rollout.write("evidence/1", replace(seen, production=rows, shadow=rows).to_document())
+    conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="I like it")
+    assert take_reading(run.rollout, Closed.CONCLUDED) is Verdict.INCONCLUSIVE
+    settle_verdict(run.rollout)
+    assert decide(run.rollout) is Action.ROLL_BACK
+    decision = run.rollout.ledger.require("decision")
+    assert decision["end"] == End.ROLLED_BACK
+    assert "gate latency_threshold:p50 fails" in decision["why"]
 
 
 def test_nobody_overrides_a_fail(drive: Make) -> None:

@@ -8,10 +8,9 @@ from include.aws import endpoints
 from include.aws.clients import Clients
 from include.rollout.experiment import experiment_name
 from include.rollout.names import moment
-from include.rollout.verdict import Conclusion, End
-from include.steps.conclude import conclude
+from include.rollout.verdict import End
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import Drive
+from tests.integration.rollouts.conftest import Drive, promote_now
 
 Make = Callable[..., Drive]
 
@@ -48,7 +47,7 @@ def test_what_was_created_expires_with_the_rollout_and_what_was_promoted_never(
     lease = run.rollout.lease()
     for said in made.values():
         assert abs((moment(said) - lease.expires).total_seconds()) < 60
-    conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
+    promote_now(run)
     run.watch()
     assert run.finish() is End.PROMOTED
     assert list(expiries(clients, run).values()) == ["never", "never"]

@@ -9,11 +9,10 @@ import pytest
 from include.aws.clients import Clients
 from include.ledger.lease import OwnerRun
 from include.ledger.reader import Reader
-from include.rollout.verdict import Conclusion, End
-from include.steps.conclude import conclude
+from include.rollout.verdict import End
 from include.steps.janitor import last_promotions, tidy
 from include.steps.rollback import take_back
-from tests.integration.rollouts.conftest import Drive, resources, serves
+from tests.integration.rollouts.conftest import Drive, promote_now, resources, serves
 
 Make = Callable[..., Drive]
 
@@ -21,7 +20,7 @@ Make = Callable[..., Drive]
 def promoted(drive: Make, number: int) -> Drive:
     run = drive(candidate={"environment": {"CANDIDATE": str(number)}}, promotion={"override": True})
     run.begin()
-    conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
+    promote_now(run)
     run.watch()
     assert run.finish() is End.PROMOTED
     return run

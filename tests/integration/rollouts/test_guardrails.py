@@ -9,9 +9,16 @@ import pytest
 
 from include.aws import endpoints
 from include.aws.clients import Clients
-from include.rollout.verdict import Conclusion, End
-from include.steps.conclude import conclude
-from tests.integration.rollouts.conftest import Drive, document, local_cloud, make_endpoint, resources, serves
+from include.rollout.verdict import End
+from tests.integration.rollouts.conftest import (
+    Drive,
+    document,
+    local_cloud,
+    make_endpoint,
+    promote_now,
+    resources,
+    serves,
+)
 from tests.integration.rollouts.crashing import CANDIDATE, CLOCK, PRODUCTION, calling
 
 Make = Callable[..., Drive]
@@ -38,7 +45,7 @@ def promoting(
     )
     run = drive(spec)
     run.begin()
-    conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
+    promote_now(run)
     run.watch()
     return run
 

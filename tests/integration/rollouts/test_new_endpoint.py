@@ -18,7 +18,7 @@ from include.steps.conclude import conclude
 from include.steps.deploy import deploy_shadow
 from include.steps.register import register
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import ROLE, Drive, document, resources, serves, session
+from tests.integration.rollouts.conftest import ROLE, Drive, document, promote_now, resources, serves, session
 
 
 class Killed(BaseException):
@@ -50,7 +50,10 @@ def name_of(run: Drive) -> str:
 def concluded(run: Drive, word: Conclusion) -> End:
     run.begin()
     assert len(serves_shadows(run)) == 1
-    conclude(run.rollout, word, who="Ada", why="a test")
+    if word is Conclusion.PROMOTE:
+        promote_now(run)
+    else:
+        conclude(run.rollout, word, who="Ada", why="a test")
     run.watch()
     return run.finish()
 

@@ -10,10 +10,9 @@ from include.aws import endpoints
 from include.aws.clients import Clients
 from include.cli.__main__ import main
 from include.ledger.lease import OwnerRun
-from include.rollout.verdict import Conclusion, End
-from include.steps.conclude import conclude
+from include.rollout.verdict import End
 from include.steps.settle import settle
-from tests.integration.rollouts.conftest import REGION, Drive, serves
+from tests.integration.rollouts.conftest import REGION, Drive, promote_now, serves
 
 Make = Callable[..., Drive]
 Roll = Callable[[str], int]
@@ -35,7 +34,7 @@ def roll_back(cloud_url: str, monkeypatch: pytest.MonkeyPatch) -> Roll:
 def promoted(drive: Make) -> Drive:
     run = drive(promotion={"override": True})
     run.begin()
-    conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
+    promote_now(run)
     run.watch()
     assert run.finish() is End.PROMOTED
     return run

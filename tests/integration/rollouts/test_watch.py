@@ -37,6 +37,7 @@ from tests.integration.rollouts.conftest import (
     document,
     local_cloud,
     make_endpoint,
+    promote_now,
     resources,
     serves,
 )
@@ -85,10 +86,10 @@ def promoted(
     run = drive(spec)
     with calling(cloud_url, name):
         run.begin()
-        conclude(run.rollout, Conclusion.PROMOTE, who="Ada", why="a test")
-        assert observe(run.rollout).closed is Closed.CONCLUDED
         # What the window would have shown of production, had it been waited for.
         run.rollout.write("evidence/1", healthy(run.rollout.now(), periods=WATCH // PERIOD).to_document())
+        promote_now(run)
+        assert observe(run.rollout).closed is Closed.CONCLUDED
         take_reading(run.rollout, Closed.CONCLUDED)
         stop_replay(run.rollout, Closed.CONCLUDED)
         settle_verdict(run.rollout)
