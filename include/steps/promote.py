@@ -12,7 +12,7 @@ from include.rollout.guardrail import alarms
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action
 from include.steps.decide import needs_approval, refused_by_approval
-from include.steps.reach import begun_key, reach
+from include.steps.reach import begun_key, reach, refuse_restored
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
 from include.steps.watch import taken_back
@@ -23,7 +23,8 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
 
     The promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
     key on, and it never has a shadow in it: whether AWS shifts traffic gradually beside a shadow is not documented.
-    Where guardrails take the promotion back, that is noted, and the rollout ends as rolled back.
+    Where guardrails take the promotion back, that is noted, and the rollout ends as rolled back. Raises
+    ForeignChangeError too where somebody else has put the endpoint back already: they did not mean it to be promoted.
     """
     rollout.refuse_if_over()
     decision = rollout.ledger.require("decision")
@@ -44,6 +45,9 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     lease = rollout.lease()
     if wait is None or wait.phase == Stage.BASELINE:
         if not _promoting(rollout):
+            state = endpoints.describe(rollout.clients, rollout.baseline.endpoint)
+            if state is not None:
+                refuse_restored(rollout, state)
             pending = restore(rollout, lease, wait)
             if pending is not None:
                 return pending

@@ -8,10 +8,11 @@ from datetime import timedelta
 from include.aws import endpoints
 from include.ledger.lease import Lease
 from include.ledger.objects import deployment_key
+from include.rollout.errors import ForeignChangeError
 from include.rollout.guardrail import deployment_config
 from include.rollout.promotion import GuardrailSection
 from include.rollout.stage import Stage, config_name, endpoint_config
-from include.steps.experiment import known_configs
+from include.steps.experiment import is_managed, known_configs
 from include.steps.rollout import Rollout, Wait
 
 
@@ -81,6 +82,22 @@ def reach(
         attempts=attempts,
         endpoint=baseline.endpoint,
     )
+
+
+def refuse_restored(rollout: Rollout, state: endpoints.EndpointState) -> None:
+    """Raise ForeignChangeError where the endpoint is back on the baseline's config, or goes there, and not by our doing.
+
+    That config is one of ours, but whoever took the shadow away by hand meant something by it. Of a managed test
+    nothing is said: SageMaker itself moves its endpoint, and lets nobody else do so meanwhile.
+    """
+    name = rollout.baseline.config_name
+    if name not in (state.config, state.pending) or is_managed(rollout):
+        return
+    if rollout.ledger.read(begun_key(Stage.BASELINE)) is None:
+        raise ForeignChangeError(
+            f"somebody else moved endpoint {state.name} back to endpoint config {name} while the rollout ran; "
+            "it is left as they made it."
+        )
 
 
 def begun_key(stage: Stage) -> str:

@@ -19,6 +19,7 @@ from include.steps.creation import ending, is_to_go, is_unfinished, keep, remove
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
 from include.steps.generations import remove_former
+from include.steps.reach import refuse_restored
 from include.steps.register import PACKAGE_EXPIRES, candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
@@ -149,6 +150,8 @@ def _carried_out(rollout: Rollout) -> End | None:
     # What was noted stands while the endpoint scales, or SageMaker maintains it: that is Updating, on the same config.
     noted = ledger.read(Kind.PROMOTION if stage is Stage.PROMOTED else Kind.RESTORE) is not None
     still = state.in_service or (noted and state.pending in (None, target))
+    if stage is Stage.PROMOTED:
+        refuse_restored(rollout, state)
     if state.config != target or not still:
         return None
     if stage is Stage.PROMOTED:

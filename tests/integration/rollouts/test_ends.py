@@ -198,6 +198,33 @@ def test_a_foreign_change_is_found_and_left_alone(
     assert run.rollout.leases.current(endpoint) is None
 
 
+def test_a_shadow_that_somebody_took_away_by_hand_is_not_promoted(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = drive()
+    run.begin()
+    said = {
+        "verdict": "PROMOTE",
+        "action": "promote",
+        "end": "PROMOTED",
+        "who": "the gates",
+        "why": "all passed",
+    }
+    run.rollout.write("decision", said)
+    clients.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-config")
+    with pytest.raises(ForeignChangeError, match=f"back to endpoint config {endpoint}-config"):
+        run.step(promote)
+    deadline = time.monotonic() + 60
+    while not getattr(endpoints.describe(clients, endpoint), "in_service", False):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    with pytest.raises(ForeignChangeError, match=f"back to endpoint config {endpoint}-config"):
+        run.step(promote)
+    assert run.step(settle) is End.FOREIGN_CHANGE
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []
+
+
 def test_of_two_rollouts_on_one_endpoint_the_second_is_refused(drive: Make) -> None:
     first, second = drive(), drive()
     second.owner_is_over = lambda lease: False
