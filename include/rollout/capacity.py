@@ -64,6 +64,14 @@ def warnings(
             f"production scales automatically and the shadow stays at {beside}; if production scales out during the "
             "window, the two are no longer alike."
         )
+    own = baseline.config.get("DataCaptureConfig", {})
+    if spec.capture is not None and own.get("EnableCapture"):
+        place, other = own["DestinationS3Uri"].rstrip("/"), spec.capture.destination.rstrip("/")
+        if place != other:
+            found.append(
+                f"production's own data capture to {place} pauses while the shadow is there, since an endpoint captures to "
+                f"one place and that is {other} meanwhile; name {place} as capture.destination to leave no gap."
+            )
     return tuple(found)
 
 

@@ -63,6 +63,7 @@ def experiment(
         arguments["DataStorageConfig"] = {
             "Destination": capture["DestinationS3Uri"],
             "ContentType": capture["CaptureContentTypeHeader"],
+            **({"KmsKey": capture["KmsKeyId"]} if "KmsKeyId" in capture else {}),
         }
     return arguments
 

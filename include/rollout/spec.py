@@ -86,6 +86,12 @@ class CaptureSection(Section):
 
     destination: S3Uri
     percentage: int = Field(default=100, ge=1, le=100)
+    kms_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2048,
+        description="KMS key (id, ARN or alias) that encrypts what is captured; left out: that of production's own capture",
+    )
 
 
 class RolloutSpec(Section):

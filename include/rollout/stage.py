@@ -75,7 +75,7 @@ def endpoint_config(
         arguments["ProductionVariants"] = [production]
         arguments["ShadowProductionVariants"] = [_shadow(spec, baseline, candidate_model)]
         if spec.capture is not None:
-            arguments["DataCaptureConfig"] = _capture(spec)
+            arguments["DataCaptureConfig"] = _capture(spec, baseline)
         return arguments
     production["ModelName"] = candidate_model
     shadow = _shadow(spec, baseline, candidate_model)
@@ -117,9 +117,11 @@ def _shadow(spec: RolloutSpec, baseline: Baseline, candidate_model: str) -> dict
     return shadow
 
 
-def _capture(spec: RolloutSpec) -> dict[str, Any]:
+def _capture(spec: RolloutSpec, baseline: Baseline) -> dict[str, Any]:
     assert spec.capture is not None
+    key = spec.capture.kms_key or baseline.config.get("DataCaptureConfig", {}).get("KmsKeyId")
     return {
+        **({"KmsKeyId": key} if key else {}),
         "EnableCapture": True,
         "InitialSamplingPercentage": spec.capture.percentage,
         "DestinationS3Uri": spec.capture.destination,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,3 +108,19 @@ def test_a_scalable_target_is_promoted_to_no_other_instance_type(
     said = refusal(*asked(**{**wish, **changes}))
     assert (said is not None) is refused
     assert said is None or "deregister it for the rollout" in said
+
+
+def test_productions_own_capture_pauses_unless_it_goes_to_the_same_place() -> None:
+    own = {"EnableCapture": True, "DestinationS3Uri": "s3://own/captures/"}
+
+    def said(destination: str) -> list[str]:
+        spec, before = asked(capture={"destination": destination})
+        baseline = replace(before, config={**before.config, "DataCaptureConfig": own})
+        config = endpoint_config(
+            spec, baseline, rollout="a" * 12, stage=Stage.SHADOW, candidate_model="new", live_count=4
+        )
+        return list(warnings(spec, baseline, config, 40.0))
+
+    (pauses,) = said("s3://rollouts/captures")
+    assert "own data capture to s3://own/captures pauses while the shadow is there" in pauses
+    assert said("s3://own/captures") == []

@@ -49,7 +49,7 @@ def test_it_has_the_variants_of_the_shadow_config_and_says_where_captures_go() -
     asked = spec(
         sampling=0.25,
         candidate={"instance_type": "ml.m5.xlarge", "instance_count": 1},
-        capture={"destination": "s3://captures/x"},
+        capture={"destination": "s3://captures/x", "kms_key": "alias/key"},
     )
     made = experiment(asked, BASELINE, rollout="a" * 12, candidate_model="new", live_count=3, end=end)
     variants = {
@@ -66,6 +66,7 @@ def test_it_has_the_variants_of_the_shadow_config_and_says_where_captures_go() -
     }
     assert (made["Name"], made["Schedule"]) == (f"pen-{'a' * 12}-test-e", {"EndTime": end})
     assert made["DataStorageConfig"]["Destination"] == "s3://captures/x"
+    assert made["DataStorageConfig"]["KmsKey"] == "alias/key"
     assert made["RoleArn"].endswith("role/serving")
 
 

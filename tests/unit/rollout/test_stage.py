@@ -125,6 +125,20 @@ def test_capture_is_off_unless_the_spec_asks_for_it() -> None:
     assert (made["InitialSamplingPercentage"], made["DestinationS3Uri"]) == (100, "s3://bucket/captures")
 
 
+def test_captures_are_encrypted_with_productions_own_key_unless_another_is_named() -> None:
+    own = {"EnableCapture": True, "DestinationS3Uri": "s3://own/captures", "KmsKeyId": "alias/own"}
+    captured = baseline(config={**baseline().config, "DataCaptureConfig": own})
+
+    def made(**capture: str) -> dict[str, Any]:
+        asked = spec(capture={"destination": "s3://bucket/captures", **capture})
+        return endpoint_config(
+            asked, captured, rollout=ROLLOUT, stage=Stage.SHADOW, candidate_model="new", live_count=5
+        )["DataCaptureConfig"]
+
+    assert (made()["KmsKeyId"], made()["DestinationS3Uri"]) == ("alias/own", "s3://bucket/captures")
+    assert made(kms_key="alias/other")["KmsKeyId"] == "alias/other"
+
+
 def test_making_a_config_changes_nothing_of_the_baseline() -> None:
     before, stored = baseline(), baseline()
     for stage in Stage:
