@@ -12,7 +12,7 @@ from include.rollout.guardrail import alarms
 from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import Action
 from include.steps.decide import needs_approval, refused_by_approval
-from include.steps.reach import begun_key, reach, refuse_restored
+from include.steps.reach import asked_key, begun_key, reach, refuse_restored
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
 from include.steps.watch import taken_back
@@ -70,8 +70,12 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
 
 
 def _reverted(rollout: Rollout, wait: Wait | None) -> bool:
-    """Say, and note, whether SageMaker took the promotion back: the endpoint is InService on the config before it."""
-    if wait is None or not wait.attempts:
+    """Say, and note, whether SageMaker took the promotion back: the endpoint is InService on the config before it.
+
+    That it once took the update up is known from the wait or, to a task that was cleared, from the ledger.
+    """
+    tried = wait is not None and wait.attempts > 0
+    if not tried and rollout.ledger.read(asked_key(Stage.PROMOTED)) is None:
         return False
     baseline = rollout.baseline
     state = endpoints.describe(rollout.clients, baseline.endpoint)

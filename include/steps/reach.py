@@ -74,6 +74,8 @@ def reach(
             ),
         )
         attempts += asked
+        if asked:
+            rollout.write(asked_key(stage), {"stage": stage.value})
     return Wait(
         what=f"endpoint {baseline.endpoint} to serve {target}",
         every=rollout.poll,
@@ -103,6 +105,11 @@ def refuse_restored(rollout: Rollout, state: endpoints.EndpointState) -> None:
 def begun_key(stage: Stage) -> str:
     """Name the note that an update towards a stage was about to be asked for."""
     return deployment_key(f"{stage.value.lower()}.begun")
+
+
+def asked_key(stage: Stage) -> str:
+    """Name the note that SageMaker took up an update towards a stage."""
+    return deployment_key(f"{stage.value.lower()}.asked")
 
 
 def _recorded(rollout: Rollout, stage: Stage, allowed: Callable[[], None]) -> Callable[[], None]:

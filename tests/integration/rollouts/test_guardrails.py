@@ -10,6 +10,7 @@ import pytest
 from include.aws import endpoints
 from include.aws.clients import Clients
 from include.rollout.verdict import End
+from include.steps.promote import promote
 from tests.integration.rollouts.conftest import (
     Drive,
     document,
@@ -92,8 +93,29 @@ def test_a_candidate_that_fails_on_real_traffic_is_taken_back_and_the_rollout_is
     assert ledger.require("decision")["action"] == "promote"
     assert f"pen-{run.rollout.id}-errors" in ledger.require("outcome")["reason"]
     assert ledger.read("promotion") is None
+    assert ledger.read("deployment/promoted.asked") is not None
     assert run.rollout.leases.current(endpoint) is None
     package = clients.sagemaker.describe_model_package(
         ModelPackageName=ledger.require("candidate")["package"]
     )
     assert package["ModelApprovalStatus"] == "PendingManualApproval"
+
+
+def test_a_promotion_that_was_taken_back_unnoticed_is_not_made_again(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    """The task was killed while it waited for the update that the guardrails then took back, and is cleared."""
+    run = drive(promotion={"guardrails": {"error_rate": 0.2}})
+    run.open()
+    rollout = run.rollout
+    rollout.write("decision", {"action": "promote", "who": "the gates"})
+    rollout.write("candidate", {"model": rollout.baseline.model_name})
+    for stage in ("baseline.begun", "promoted.begun", "promoted.asked"):
+        rollout.write(f"deployment/{stage}", {})
+    assert promote(run.rollout) is None
+    assert "took the promotion back" in run.lines[-1]
+    assert rollout.ledger.read("deployment/promoted.reverted") is not None
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert (state.config, state.pending) == (f"{endpoint}-config", None)
+    assert promote(run.rollout) is None
