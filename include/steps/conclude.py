@@ -6,6 +6,7 @@ from include.ledger.objects import Kind, Ledger
 from include.rollout.errors import RefusedError, TerminalError
 from include.rollout.spec import recall
 from include.rollout.verdict import Conclusion
+from include.rollout.window import WindowSection, kept
 from include.steps.override import unseen
 from include.steps.rollout import Rollout
 from include.steps.watch import is_watching
@@ -43,7 +44,7 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
             f"rollout {rollout.id} cannot be promoted now: {blind}; ask again once its window is open and was looked at."
         )
     if action is Conclusion.EXTEND:
-        _refuse_extension(ledger, seconds, spec.window.period, spec.window.maximum)
+        _refuse_extension(ledger, seconds, spec.window)
     key = ledger.append(
         Kind.CONCLUDE,
         {"action": action.value, "who": who.strip(), "why": why.strip(), "seconds": seconds},
@@ -55,11 +56,24 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
     return key
 
 
-def _refuse_extension(ledger: Ledger, seconds: int, period: int, maximum: int) -> None:
+def _refuse_extension(ledger: Ledger, seconds: int, window: WindowSection) -> None:
+    """Raise RefusedError for an extension that the spec does not allow, or that CloudWatch would forget the begin of.
+
+    An extension comes on top of the window's own to its maximum, should that be needed.
+    """
+    period, maximum = window.period, window.maximum
     before = ledger.read_many(ledger.keys(f"{Kind.CONCLUDE}/")).values()
     added = sum(document["seconds"] for document in before)
     if seconds <= 0 or seconds % period or added + seconds > maximum:
         raise RefusedError(
             f"the window cannot be extended by {seconds} s; give a multiple of its period ({period} s), "
             f"{maximum - added} s at most."
+        )
+    remembered = kept(period)
+    left = (remembered - window.lag - maximum - added) // period * period
+    if seconds > left:
+        raise RefusedError(
+            f"the window cannot be extended by {seconds} s: CloudWatch gives periods of {period} s back for {remembered} s "
+            f"only, and with lag, maximum ({maximum} s) and what was added the window's begin would be gone; give "
+            f"{max(0, left)} s at most, or start a new rollout with a longer period."
         )

@@ -132,6 +132,22 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(drive: Make) -> None:
         conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="because")
 
 
+def test_no_window_is_extended_beyond_what_cloudwatch_remembers(drive: Make) -> None:
+    run = drive(window={"length": 20, "maximum": 9000})
+    run.open()
+
+    def extend(seconds: int) -> None:
+        conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="a quiet night", seconds=seconds)
+
+    with pytest.raises(
+        RefusedError, match=r"CloudWatch gives periods of 10 s back for 9900 s .* give 890 s at most"
+    ):
+        extend(900)
+    extend(800)
+    with pytest.raises(RefusedError, match="give 90 s at most"):
+        extend(100)
+
+
 @pytest.mark.parametrize("approved", [True, False])
 def test_a_promotion_that_needs_approval_waits_for_a_person(
     clients: Clients, endpoint: str, drive: Make, approved: bool
