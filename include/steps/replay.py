@@ -29,7 +29,8 @@ from include.rollout.window import floor_to
 from include.steps.rollout import Rollout
 
 _LATE_AFTER = 1.0  # seconds behind its time at which a request is shed
-_ASK_EVERY = 1.0  # seconds between looks at the ledger's word to stop
+_ASK_EVERY = 0.4  # seconds between looks at the ledger's word to stop
+_ASK_AIRFLOW = 3  # looks until Airflow is asked too, whose API server has others to serve
 _HEAR_EVERY = 2.0
 _SAY_EVERY = 10.0
 _LIVE_PERIODS = 5  # whole periods over which live traffic is averaged
@@ -240,9 +241,12 @@ def _stop(rollout: Rollout, unwatched: Callable[[], bool]) -> Iterator[threading
     stopped, done = threading.Event(), threading.Event()
 
     def look() -> None:
+        looks = 0
         while not done.wait(_ASK_EVERY):
-            with contextlib.suppress(LedgerError):  # an S3 that hiccups is asked again a second later
-                if rollout.ledger.read(Kind.REPLAY_STOP) is not None or unwatched():
+            looks += 1
+            with contextlib.suppress(LedgerError):  # an S3 that hiccups is asked again at the next look
+                told = rollout.ledger.read(Kind.REPLAY_STOP) is not None
+                if told or (looks % _ASK_AIRFLOW == 0 and unwatched()):
                     stopped.set()
                     return
 
