@@ -73,6 +73,7 @@ def _open(rollout: Rollout, request: Request, wait: Wait | None) -> Wait | Rollo
     say = rollout.headline("open")
     try:
         enrol(rollout.ledger, _about(rollout, request), at=rollout.stamp())
+        _refuse_nameless(rollout)
         spec = parse(merge(load(request.name), request.overrides), request.name)
         check_expectations(spec, request.name)
         rollout.write(
@@ -122,6 +123,16 @@ def _about(rollout: Rollout, request: Request) -> dict[str, Any]:
         "run_id": rollout.run.run_id,
         "airflow": rollout.run.airflow,
     }
+
+
+def _refuse_nameless(rollout: Rollout) -> None:
+    """Raise RefusedError for an Airflow without an address: leases tell by it whose run holds an endpoint."""
+    if not rollout.run.airflow.strip():
+        raise RefusedError(
+            "this Airflow has no address, so another one could take its leases for leases of its own; set base_url in "
+            "the section [api] of airflow.cfg, or AIRFLOW__API__BASE_URL, to the URL under which people reach this Airflow, "
+            "then start a new rollout."
+        )
 
 
 def _refuse(rollout: Rollout, error: RolloutError) -> None:

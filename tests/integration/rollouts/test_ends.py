@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include.aws import endpoints
 from include.aws.clients import Clients, connect
@@ -383,6 +384,17 @@ def test_what_cannot_work_is_refused_in_a_sentence_before_anything_is_touched(
     assert said in outcome["reason"]
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     assert resources(clients, run.rollout.id) == []
+
+
+def test_an_airflow_without_an_address_is_refused(clients: Clients, endpoint: str, drive: Make) -> None:
+    run = drive()
+    nameless = replace(run.rollout, run=replace(run.rollout.run, airflow=""))
+    file = run.folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(run.spec))
+    with pytest.raises(RefusedError, match="AIRFLOW__API__BASE_URL"):
+        open_rollout(nameless, Request(name=str(file), asked_by="a test"))
+    assert run.rollout.ledger.require("outcome")["end"] == End.REFUSED
+    assert run.rollout.leases.current(endpoint) is None
 
 
 @pytest.mark.parametrize(
