@@ -20,6 +20,8 @@ from include.rollout.pairs import (
 )
 from include.rollout.sketch import Sketch
 
+_GROUPED = 1_000_000  # pairs whose inputs are grouped at a time
+
 
 def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> Pairs:
     """Return what the joined records say, in counts and exact sums."""
@@ -51,10 +53,6 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
             scattered.add(segment.name)
         else:
             segments[segment.name] = values
-    (repeats,) = _rows(
-        connection,
-        "SELECT coalesce(sum(n * n), 0) FROM (SELECT count(*) AS n FROM compared GROUP BY cluster)",
-    )
     ((least, greatest),) = _rows(connection, "SELECT min(answer), max(answer) FROM compared")
     latency, ratios = _moments(connection, "ln(ratio)"), _sketch(connection, "ratio")
     return Pairs(
@@ -63,7 +61,7 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
         shadow=shadow,
         unreadable=unreadable,
         all=_tallies(connection, "''", limit=1).get("", Tally()),
-        inputs_squared=int(repeats[0]),
+        inputs_squared=_repetition(connection),
         periods={
             int(start): (pairs, flips)
             for start, pairs, flips in _rows(
@@ -102,6 +100,26 @@ def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: S
         FROM joined
         WHERE {compared(span)}
     """).fetchall()
+
+
+def _repetition(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the sum, over all different inputs, of the square of how often each was compared.
+
+    A group is an input, of which there can be as many as there are pairs: some at a time are grouped, so that memory
+    does not grow with them. Shards are told apart by the remainder, so these parts are by the upper half.
+    """
+    ((n,),) = _rows(connection, "SELECT count(*) FROM compared")
+    parts = n // _GROUPED + 1
+    return sum(
+        int(squares)
+        for part in range(parts)
+        for (squares,) in _rows(
+            connection,
+            f"""SELECT coalesce(sum(n * n), 0) FROM (
+                SELECT count(*) AS n FROM compared WHERE (cluster >> 32) % {parts} = {part} GROUP BY cluster
+            )""",
+        )
+    )
 
 
 def _account(

@@ -47,8 +47,8 @@ def test_a_million_pairs_are_collected(captures):
     assert collected(captures)["pairs"] == 1_000_000
 
 
-def test_three_million_pairs_take_no_more(tmp_path):
-    assert collected(made(tmp_path, 3_000_000))["pairs"] == 3_000_000
+def test_five_million_pairs_take_no_more(tmp_path):
+    assert collected(made(tmp_path, 5_000_000))["pairs"] == 5_000_000
 
 
 def test_a_million_pairs_that_were_all_delivered_twice_take_no_more(captures, tmp_path):
