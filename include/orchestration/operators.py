@@ -277,22 +277,21 @@ class MonitorOperator(BaseOperator):
 
     def closed(self, context: Any, event: Mapping[str, Any]) -> str | None:
         """Judge what the window showed, or watch on if it is extended."""
-        with performing(context):
-            _refuse_error(event)
-        return self._judge(context, event["closed"], None)
+        return self._judge(context, event, None)
 
     def asked_again(self, context: Any, event: Any, closed: str, wait: Mapping[str, Any]) -> str | None:
         """Ask the judge again after a wait for captures or for an AWS that did not answer."""
-        return self._judge(context, closed, _recalled(wait))
+        return self._judge(context, {"closed": closed}, _recalled(wait))
 
-    def _judge(self, context: Any, closed: str, wait: Wait | None) -> str | None:
+    def _judge(self, context: Any, event: Mapping[str, Any], wait: Wait | None) -> str | None:
         from include.rollout.verdict import Verdict
         from include.steps.judge import extend, take_reading
         from include.steps.observe import Closed, stop_replay
         from include.steps.rollout import Wait
 
         with performing(context) as rollout:
-            why = Closed(closed)
+            _refuse_error(event)
+            why = Closed(event["closed"])
             verdict = take_reading(rollout, why, wait)
             if not isinstance(verdict, Wait):
                 extended = verdict is Verdict.INCONCLUSIVE and why is Closed.END and extend(rollout)
@@ -300,7 +299,7 @@ class MonitorOperator(BaseOperator):
                     stop_replay(rollout, why)
                     return verdict.value
         if isinstance(verdict, Wait):
-            _wait_for(self, verdict, method="asked_again", closed=closed)
+            _wait_for(self, verdict, method="asked_again", closed=why.value)
         self._watch(context)
         return None
 
