@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,12 +50,14 @@ def collect(
     period: int,
     shard: Shard | None = None,
     sample: bool = False,
+    margins: Iterable[float] = (),
 ) -> Pairs:
     """Return the pairs of the requests that production answered in [begin, end), counted by periods of `period` s.
 
     Files are streamed, nothing but outputs, segments and hashes of inputs is kept, and what outgrows the memory limit
     is spilled to a folder that is gone afterwards. The pairs of all shards add up to the whole, exactly and in any order.
-    With `sample` some of the answers themselves come with the counts.
+    With `sample` some of the answers themselves come with the counts. `margins` are those that times which containers
+    report are held against.
     Captures appear minutes after the requests: what is not there yet is counted as unmatched, never guessed.
     Raises EvidenceError where captures cannot be listed or read, or the terms name a place that cannot be.
     """
@@ -74,7 +76,7 @@ def collect(
             joining.join(connection, terms)
             # each thread that groups keeps blocks that cannot be spilled, and a comparison of documents is for one thread
             connection.execute("SET threads = 1")
-            counted = counting.count(connection, terms, span, period)
+            counted = counting.count(connection, terms, span, period, margins)
             return replace(counted, predictions=predictions(connection, span)) if sample else counted
         except duckdb.OutOfMemoryException as error:
             raise EvidenceError(

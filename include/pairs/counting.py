@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
@@ -9,6 +10,7 @@ import duckdb
 from include.pairs.columns import columns_of
 from include.pairs.joining import MALFORMED, OUTSIDE, SIDES, UNREAD, Span, compared, within
 from include.pairs.outputs import comparison_of
+from include.pairs.paces import LEVEL, pace
 from include.pairs.sums import bucket, in_range, sums
 from include.rollout.comparison import PairsSection
 from include.rollout.moments import Moments
@@ -23,8 +25,14 @@ from include.rollout.sketch import Sketch
 _GROUPED = 1_000_000  # pairs whose inputs are grouped at a time
 
 
-def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span, period: int) -> Pairs:
-    """Return what the joined records say, in counts and exact sums."""
+def count(
+    connection: duckdb.DuckDBPyConnection,
+    terms: PairsSection,
+    span: Span,
+    period: int,
+    margins: Iterable[float] = (),
+) -> Pairs:
+    """Return what the joined records say, in counts and exact sums; `margins` are what reported times are held against."""
     _compare(connection, terms, span, period)
     inside, late = within("t", span), f"abs(t_shadow - t) > {span.slack!r}"
     alone = {"production": "t_shadow IS NULL", "shadow": "t IS NULL"}
@@ -78,6 +86,9 @@ def count(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: Span
         answers=None if least is None else (int(least), int(greatest)),
         latency=latency,
         latency_ratios=ratios,
+        paces={margin: found for margin in margins if (found := pace(connection, margin)).periods}
+        if latency.n
+        else {},
     )
 
 
@@ -96,7 +107,8 @@ def _compare(connection: duckdb.DuckDBPyConnection, terms: PairsSection, span: S
                {told.flip} AS flip, NOT ({told.fit}) AS mismatched, {expected} AS expected,
                {told.rise} AS rise, {told.fall} AS fall,
                {in_range(f"({told.difference}) / {unit}")} AS difference, {firsts},
-               latency_s / latency_p AS ratio, CASE WHEN p_number IS NULL THEN hash(p) ELSE hash(p_number) END AS answer{segments}
+               latency_s / latency_p AS ratio, {LEVEL} AS level,
+               CASE WHEN p_number IS NULL THEN hash(p) ELSE hash(p_number) END AS answer{segments}
         FROM joined
         WHERE {compared(span)}
     """).fetchall()

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from include.rollout.columns import Columns
 from include.rollout.moments import Moments
+from include.rollout.pace import Pace
 from include.rollout.predictions import Predictions
 from include.rollout.sketch import Sketch
 
@@ -86,6 +87,7 @@ class Pairs:
     )
     latency: Moments = field(default_factory=Moments)  # log(shadow / production) of the container's own times
     latency_ratios: Sketch = field(default_factory=Sketch)  # shadow / production
+    paces: Mapping[float, Pace] = field(default_factory=dict)  # margin -> the same times, held against it
     predictions: Predictions | None = None  # a sample of the answers themselves; None: not asked for
 
     def __add__(self, other: Pairs) -> Pairs:
@@ -132,6 +134,10 @@ class Pairs:
             answers=_span(self.answers, other.answers),
             latency=self.latency + other.latency,
             latency_ratios=self.latency_ratios + other.latency_ratios,
+            paces={
+                margin: self.paces.get(margin, Pace()) + other.paces.get(margin, Pace())
+                for margin in {*self.paces, *other.paces}
+            },
             predictions=self.predictions + other.predictions
             if self.predictions is not None and other.predictions is not None
             else self.predictions or other.predictions,
@@ -173,6 +179,10 @@ class Pairs:
         # Only where there are any: what was stored without them keeps its digest.
         if self.columns:
             document["columns"] = self.columns.to_document()
+        if self.paces:
+            document["paces"] = {
+                repr(margin): pace.to_document() for margin, pace in sorted(self.paces.items())
+            }
         if self.predictions is not None:
             document["predictions"] = self.predictions.to_document()
         return document
@@ -203,6 +213,10 @@ class Pairs:
             answers=None if document["answers"] is None else _two(document["answers"]),
             latency=Moments.from_document(document["latency"]),
             latency_ratios=Sketch.from_document(document["latency_ratios"]),
+            paces={
+                float(margin): Pace.from_document(pace)
+                for margin, pace in (document.get("paces") or {}).items()
+            },
             predictions=None
             if document.get("predictions") is None
             else Predictions.from_document(document["predictions"]),

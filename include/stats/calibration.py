@@ -37,7 +37,7 @@ class Noise:
         return max(1.0, (1 + self.autocorrelation) / (1 - self.autocorrelation))
 
     def design_effect(
-        self, *, exceedances: ArrayLike, shadow_share: ArrayLike, log_hazard: float
+        self, *, exceedances: ArrayLike, shadow_share: ArrayLike, log_hazard: ArrayLike
     ) -> NDArray[np.float64]:
         """Return the overdispersion of exceedance counts that this jitter causes, at least 1, for each period.
 
@@ -47,7 +47,8 @@ class Noise:
         1 + N theta (1 - theta) h^2 2 tau^2.
         """
         n, share = np.asarray(exceedances, dtype=np.float64), np.asarray(shadow_share, dtype=np.float64)
-        variance = 2 * log_hazard**2 * self.jitter_sd**2 * self.memory
+        hazard = np.asarray(log_hazard, dtype=np.float64)
+        variance = 2 * hazard**2 * self.jitter_sd**2 * self.memory
         return np.asarray(1 + n * share * (1 - share) * variance, dtype=np.float64)
 
 

@@ -15,8 +15,15 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from include.stats.eprocess import binomial_log_e
+from include.stats.quantiles import exceedance_log_e
 
 Floats = NDArray[np.float64]
+
+# Log ratios that lie closer together than this are as good as equal.
+LEAST_SPREAD = 1e-3
+QUARTILES = 1.349  # the distance between a normal distribution's, in its sd
+# Odds of a pair being slower than the margin that the mixture of signs looks for; any fixed choice is valid.
+SLOWER_ODDS = (1.2, 1.5, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,40 @@ def discordant_log_e(
         ],
         dtype=np.float64,
     )
+
+
+def slower_log_e(slower: ArrayLike, pairs: ArrayLike, *, phi: ArrayLike = 1.0) -> Floats:
+    """Return, after each period, the log e-process against "at most half of the pairs are slower than the margin".
+
+    Counts per period, shape (periods,): of `pairs` that both variants timed, those whose log ratio exceeds
+    log(1 + margin). If the shadow is at most the margin slower and noise strikes either variant alike, that is a fair
+    coin at worst, among all pairs and among those chosen by anything that stays the same when the two times are
+    exchanged, such as the slowest by their product (the sign test of Arbuthnot 1710 as the likelihood ratio of
+    Robbins 1970, mixed over `SLOWER_ODDS`). `phi` >= 1, one number or one per period, tempers for jitter that strikes
+    a whole period; it must not depend on the signs or on a later period.
+    Raises ValueError on impossible counts or phi below 1.
+    """
+    k, n = np.asarray(slower, dtype=np.float64), np.asarray(pairs, dtype=np.float64)
+    # With as many of each to choose from, a sign is an event of the shadow's or of production's with equal chance.
+    return exceedance_log_e(
+        shadow_over=k,
+        production_over=n - k,
+        shadow_requests=n,
+        production_requests=n,
+        phi=phi,
+        odds=SLOWER_ODDS,
+    )
+
+
+def sign_hazard(spread: ArrayLike) -> Floats:
+    """Return by how much the log odds of "slower" rise with the log latency of one variant, for `Noise.design_effect`.
+
+    `spread` is the distance between the quartiles of a period's log ratios. Odds of 1 rise by four times the density
+    there, which of a normal distribution is 4 phi(0) 1.349 / spread. Where calls of one variant hardly differ the
+    period moves as a whole, its spread is small, and all its pairs are worth little more than one.
+    """
+    between = np.asarray(spread, dtype=np.float64)
+    return np.asarray(4 * norm.pdf(0) * QUARTILES / np.maximum(between, LEAST_SPREAD), dtype=np.float64)
 
 
 def _tango_z(b: float, c: float, n: float, difference: float) -> float:

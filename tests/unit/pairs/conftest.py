@@ -3,7 +3,7 @@
 import base64
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,6 +65,7 @@ def pairs(tmp_path: Path) -> Callable[..., Pairs]:
         end: datetime = END,
         period: int = 60,
         sample: bool = False,
+        margins: Sequence[float] = (),
         **terms: object,
     ) -> Pairs:
         root = tmp_path / str(next(numbers))
@@ -83,6 +84,7 @@ def pairs(tmp_path: Path) -> Callable[..., Pairs]:
             period=period,
             shard=shard,
             sample=sample,
+            margins=margins,
         )
 
     return made

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from include.rollout.columns import MOST_COLUMNS, Column, Columns, Label
 from include.rollout.moments import LARGEST, Moments
+from include.rollout.pace import BINS, Pace, Signs
 from include.rollout.pairs import MOST_SEGMENTS, Pairs, Records, Tally
 from include.rollout.predictions import Predictions
 from include.rollout.sketch import ACCURACY, HIGHEST, LOWEST, Sketch, bucket_of, value_of
@@ -37,6 +38,13 @@ COLUMNS = st.builds(
     labels=st.dictionaries(NAMES, st.builds(Label, production=COUNT, shadow=COUNT, both=COUNT), max_size=3)
     | st.just({str(i): Label(both=1) for i in range(MOST_COLUMNS)}),
 ) | st.just(Columns(many=True))
+SIGNS = st.lists(COUNT, min_size=BINS, max_size=BINS).map(lambda counts: Signs(counts=tuple(counts)))
+PACE = st.builds(
+    Pace,
+    periods=st.dictionaries(
+        st.integers(0, 3), st.dictionaries(st.integers(-3, 3), SIGNS, min_size=1, max_size=3), max_size=2
+    ),
+)
 PAIRS = st.builds(
     Pairs,
     period=st.just(60),
@@ -56,6 +64,7 @@ PAIRS = st.builds(
     answers=st.none() | st.tuples(st.integers(0, 2**63), st.integers(2**63, 2**64 - 1)),
     latency=MOMENTS,
     latency_ratios=SKETCH,
+    paces=st.dictionaries(st.sampled_from([0.05, 0.1]), PACE, max_size=2),
     predictions=st.none()
     | st.lists(st.tuples(COUNT, st.none() | st.just("yes"), st.just((0.5, 1.0))), max_size=3).map(
         lambda rows: Predictions.of(rows, total=len(rows))

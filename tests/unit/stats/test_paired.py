@@ -8,8 +8,18 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from statsmodels.stats.weightstats import DescrStatsW
 
+from include.stats.calibration import PRIOR
 from include.stats.eprocess import log_threshold
-from include.stats.paired import Discordance, agresti_min_limits, discordant_log_e, mean_limits, tango_limits
+from include.stats.paired import (
+    SLOWER_ODDS,
+    Discordance,
+    agresti_min_limits,
+    discordant_log_e,
+    mean_limits,
+    sign_hazard,
+    slower_log_e,
+    tango_limits,
+)
 
 CELLS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 500)).filter(sum)
 
@@ -119,3 +129,50 @@ def test_impossible_pairs_are_refused(cells):
 def test_impossible_arguments_are_refused(call):
     with pytest.raises(ValueError, match=r"must|needs|is|has"):
         call()
+
+
+def test_signs_are_the_mixed_likelihood_ratio_against_a_fair_coin():
+    slower, pairs = np.array([30, 40]), np.array([50, 60])
+    k, n = slower.sum(), pairs.sum()
+    shares = np.array(SLOWER_ODDS) / (1 + np.array(SLOWER_ODDS))
+    expected = np.log(np.mean((2 * shares) ** k * (2 * (1 - shares)) ** (n - k)))
+    assert slower_log_e(slower, pairs)[-1] == pytest.approx(expected)
+
+
+def test_among_the_slowest_pairs_signs_cross_at_most_at_alpha_whatever_slow_calls_there_are():
+    """The slowest by the product of both times: a choice by one variant's time alone is the control that must fail."""
+    rng = np.random.default_rng(61)
+    crossed = {"product": 0, "shadow": 0}
+    for _ in range(500):
+        common = rng.normal(0, 0.4, (30, 400))
+        own = rng.normal(0, 0.25, (2, 30, 400)) + 1.4 * (rng.random((2, 30, 400)) < 0.02)
+        production, shadow = common + own
+        for chosen, by in (("product", production + shadow), ("shadow", shadow)):
+            slowest = np.argsort(by, axis=1)[:, -20:]
+            slower = np.take_along_axis(shadow > production, slowest, axis=1).sum(axis=1)
+            crossed[chosen] += (slower_log_e(slower, np.full(30, 20)) >= log_threshold(0.05)).any()
+    assert crossed["product"] <= 0.05 * 500
+    assert crossed["shadow"] >= 0.9 * 500
+
+
+@pytest.mark.parametrize("calls", [0.005, 0.04, 0.3], ids=["hardly differ", "differ as periods do", "differ"])
+def test_jitter_that_moves_whole_periods_rejects_at_most_at_alpha(calls):
+    """Without the design effect a period is one coin that counts a thousand times, unless calls differ much."""
+    rng = np.random.default_rng(62)
+    crossed = {"tempered": 0, "plain": 0}
+    pairs = np.full(30, 500.0)
+    for _ in range(300):
+        jitter = rng.normal(0, PRIOR.jitter_sd, (2, 30))
+        ratios = (jitter[1] - jitter[0])[:, None] + rng.normal(0, calls, (30, 500))
+        spread = np.subtract(*np.quantile(ratios, (0.75, 0.25), axis=1))
+        phi = PRIOR.design_effect(exceedances=pairs, shadow_share=0.5, log_hazard=sign_hazard(spread))
+        slower = (ratios > 0).sum(axis=1)
+        for name, each in (("tempered", phi), ("plain", 1.0)):
+            crossed[name] += (slower_log_e(slower, pairs, phi=each) >= log_threshold(0.05)).any()
+    assert crossed["tempered"] <= 0.05 * 300
+    assert crossed["plain"] >= 0.2 * 300
+
+
+def test_more_slower_pairs_than_pairs_are_refused():
+    with pytest.raises(ValueError, match="negative"):
+        slower_log_e([3], [2])
