@@ -32,6 +32,7 @@ from include.rollout.gate import (
     CompletenessGate,
     Finding,
     Gate,
+    LatencyGate,
     LatencyThresholdGate,
     MinSampleGate,
     Outcome,
@@ -164,9 +165,11 @@ def validate(
 
 def _shown(gate: Gate, pairs: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return of the pairs what the gate reads: every expectation is stored with its arguments, and these are long."""
-    if pairs is None or not isinstance(gate, PAIRED):
+    times = pairs is not None and isinstance(gate, LatencyGate) and "paces" in pairs
+    if pairs is None or not (times or isinstance(gate, PAIRED)):
         return None
-    return pairs if isinstance(gate, ExpectationGate) else {**pairs, "predictions": None}
+    shown = pairs if times else {key: part for key, part in pairs.items() if key != "paces"}
+    return shown if isinstance(gate, ExpectationGate) else {**shown, "predictions": None}
 
 
 def _guards(gate: Gate) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from include.gates.calibration import lasting_jitter_of, log_ratios, sampling_variances, share_of
+from include.gates.pace import WEIGHT, paced
 from include.gates.reading import Reading
 from include.gates.table import INVOCATIONS, VARIANTS, Floats, Table
 from include.gates.wording import between, count, milliseconds, percent, times
@@ -46,9 +47,19 @@ AT_ANY_LOOK = "limits that hold at any look (normal mixture), at the noise named
 def latency_curve(gate: LatencyGate, table: Table, noise: Noise) -> Floats:
     """Return, after each period, the log evidence against "the shadow is at most the margin slower".
 
-    The weighted mean of two e-processes: requests slower than a threshold fixed before the window (where the
-    store counts them), and the period's log ratio; both tempered by the noise between equal variants.
+    The weighted mean of e-processes: requests slower than a threshold fixed before the window (where the store
+    counts them), the period's log ratio, and the signs of paired log ratios (where containers report their own time);
+    all tempered by the noise between equal variants.
     """
+    found, pairs = _metrics_curve(gate, table, noise), paced(gate, table)
+    if pairs is None:
+        return found
+    signs = pairs.log_e(noise)
+    return np.asarray(np.logaddexp(signs + np.log(WEIGHT), found + np.log1p(-WEIGHT)), dtype=np.float64)
+
+
+def _metrics_curve(gate: LatencyGate, table: Table, noise: Noise) -> Floats:
+    """Return the evidence of the metrics, which see requests in sums and percentiles only."""
     ratio = log_ratios(gate.quantile, table)
     excess = ratio - np.log1p(gate.margin)
     by_period = symmetric_log_e(excess, phi=_remembered(gate, table, noise))
@@ -87,6 +98,9 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
         "effect": float(np.exp(ratios[used].mean())),
         "details": _details(gate, table, noise, means, block),
     }
+    pairs = paced(gate, table)
+    if pairs is not None:
+        facts["details"]["paired"] = pairs.details
     allowed = f"at most {times(1 + gate.margin)} is allowed"
     found = reading.contradictions.get(gate.name)
     doubt = _doubt(gate, ratios[used], requests, block, missing=int(table.used.sum() - used.sum()))
@@ -115,6 +129,8 @@ def latency(gate: LatencyGate, table: Table, reading: Reading, noise: Noise) -> 
     if limits is not None:
         facts["low"], facts["high"] = limits.ratio_limits
     if found is not None:
+        if pairs is not None and not pairs.problems:
+            words = f"{words}; {pairs.words}"
         return reading.finding(gate, Outcome.FAIL, f"{words}; {allowed}, and {found.words}", **facts)
     if not reading.is_final:
         return reading.finding(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from include.rollout.errors import EvidenceError
 from include.rollout.evidence import Evidence, Period
 from include.rollout.expectation import ExpectationGate
+from include.rollout.gate import LatencyGate
 from include.rollout.pairs import Pairs
 from include.rollout.window import Window
 from include.steps.rollout import Rollout, Wait
@@ -82,7 +83,14 @@ def _collect(rollout: Rollout, window: Window, until: datetime, *, sample: bool 
     assert terms is not None
     production, shadow = _folders(rollout)
     return collect(
-        production, shadow, terms, begin=window.begin, end=until, period=window.period, sample=sample
+        production,
+        shadow,
+        terms,
+        begin=window.begin,
+        end=until,
+        period=window.period,
+        sample=sample,
+        margins=sorted({gate.margin for gate in rollout.spec.gates.rules if isinstance(gate, LatencyGate)}),
     )
 
 

@@ -111,6 +111,8 @@ CELLS = (
     _equal("a steep day", diurnal=0.6, day=4 * 3600.0),
     _equal("harsh, calibrated once", calibrations=1, **HARSH),
     _equal("harsh, calibrated", calibrations=3, **HARSH),
+    _equal("containers report their time", timed=True),
+    _equal("containers report their time, harsh, calibrated", calibrations=3, timed=True, **HARSH),
     Cell(
         name="harmless, +4 %",
         world=replace(TWO_HOURS, ratio=1.04),
@@ -123,6 +125,7 @@ CELLS = (
     _at_the_margin("harsh, calibrated", parts=1, calibrations=3, **HARSH),
     _bad("+25 %", found_by=2, ratio=1.25),
     _bad("tail +25 %", found_by=14, found=0.95, tail=1.25),
+    _bad("tail +25 %, containers report their time", found_by=8, found=0.95, tail=1.25, timed=True),
     _bad("tail +50 %", found_by=5, tail=1.5),
     _bad("errors x5", found_by=8, shadow_error_rate=0.005),
     _bad("+25 %, half sampled", found_by=4, ratio=1.25, sampling=0.5),

@@ -7,12 +7,15 @@ offset; a shadow starts cold. Half of the errors are caused by the request and f
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from include.rollout.evidence import Evidence, Period, Threshold
+from include.rollout.moments import Moments
+from include.rollout.pace import BINS, EDGES, STEP, Pace, Signs
+from include.rollout.pairs import Pairs, Records, Tally
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -52,6 +55,7 @@ class World:
     tail: float = 1.0  # how far the shadow's latencies above its own p90 are stretched
     missing: float = 0.0  # share of periods that the store lost, of each variant on its own
     margin: float = 0.10
+    timed: bool = False  # each container reports its own time, and all answers are captured
 
 
 def window(world: World, rng: np.random.Generator) -> Evidence:
@@ -132,6 +136,7 @@ def window(world: World, rng: np.random.Generator) -> Evidence:
         production=tuple(rows["production"]),
         shadow=tuple(rows["shadow"]),
         thresholds=thresholds,
+        pairs=_timed_pairs(world, when, copied, latency) if world.timed else None,
     )
 
 
@@ -139,6 +144,70 @@ def windows(world: World, *, seed: int, runs: int) -> Iterator[Evidence]:
     """Yield windows that depend on the seed and their number alone, so that one of them can be looked into."""
     for run in range(runs):
         yield window(world, np.random.default_rng((seed, run)))
+
+
+def _timed_pairs(world: World, when: np.ndarray, copied: np.ndarray, latency: dict[str, np.ndarray]) -> Pairs:
+    """Return the captures of the window, laid side by side: answers that agree, and both containers' times."""
+    mine = when[copied]
+    p, s = np.log(latency["production"][copied]), np.log(latency["shadow"])
+    p, s, mine = (v[mine >= world.warm_up] for v in (p, s, mine))
+    starts = int(BEGIN.timestamp()) + (mine - world.warm_up) * world.period
+    excess = s - p - np.log1p(world.margin)
+    beyond = np.searchsorted(EDGES, np.abs(excess))
+    place = np.where(excess > 0, BINS // 2 + beyond, BINS // 2 - 1 - beyond)
+    levels = np.floor((p + s) / 2 / STEP).astype(np.int64)
+    groups, where = np.unique(np.stack([starts, levels]), axis=1, return_inverse=True)
+    counts = np.bincount(where.ravel() * BINS + place, minlength=BINS * groups.shape[1]).reshape(-1, BINS)
+    periods: dict[int, dict[int, Signs]] = {}
+    for start, level, found in zip(*groups.tolist(), counts.tolist(), strict=True):
+        periods.setdefault(start, {})[level] = Signs(counts=tuple(found))
+    n = mine.size
+    alone = int((when[~copied] >= world.warm_up).sum())
+    pairs = {start: (sum(signs.n for signs in levels.values()), 0) for start, levels in periods.items()}
+    return Pairs(
+        period=world.period,
+        production=Records(read=n + alone, matched=n, unmatched=alone),
+        shadow=Records(read=n, matched=n),
+        all=Tally(n=n, same=n, close=n),
+        inputs_squared=n,
+        periods=pairs,
+        answers=(1, 2),
+        latency=Moments(n=n),
+        paces={world.margin: Pace(periods=periods)},
+    )
+
+
+def until(evidence: Evidence, periods: int) -> Evidence:
+    """Return what was known after so many periods."""
+    end = evidence.begin + timedelta(seconds=periods * evidence.period)
+    kept = {
+        variant: tuple(row for row in getattr(evidence, variant) if row.start < end)
+        for variant in ("production", "shadow")
+    }
+    return replace(evidence, end=end, pairs=_pairs_until(evidence.pairs, end), **kept)
+
+
+def _pairs_until(pairs: Pairs | None, end: datetime) -> Pairs | None:
+    """Return the pairs whose periods began before `end`, all of which the captures hold by then."""
+    if pairs is None:
+        return None
+    last = end.timestamp()
+    periods = {start: counts for start, counts in pairs.periods.items() if start < last}
+    n = sum(each for each, _ in periods.values())
+    alone = round(pairs.production.unmatched * n / max(1, pairs.all.n))
+    return replace(
+        pairs,
+        production=Records(read=n + alone, matched=n, unmatched=alone),
+        shadow=Records(read=n, matched=n),
+        all=Tally(n=n, same=n, close=n),
+        inputs_squared=n,
+        periods=periods,
+        latency=Moments(n=n),
+        paces={
+            margin: Pace(periods={start: found for start, found in pace.periods.items() if start < last})
+            for margin, pace in pairs.paces.items()
+        },
+    )
 
 
 def _quantiles(latencies: np.ndarray) -> list[float]:

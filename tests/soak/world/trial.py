@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
 
 import numpy as np
 from scipy.stats import t as student
@@ -16,7 +15,7 @@ from include.rollout.evidence import Evidence
 from include.rollout.gate import CompletenessGate, ErrorRateGate, GatePolicy, LatencyGate
 from include.rollout.verdict import Verdict, fold
 from include.stats.calibration import PRIOR, Noise, pooled
-from tests.soak.world.endpoint import World, windows
+from tests.soak.world.endpoint import World, until, windows
 
 # What a real endpoint is judged by unless its spec says otherwise, in a world without a minimum sample.
 POLICY = GatePolicy(
@@ -109,16 +108,6 @@ def learned(world: World, *, seed: int, runs: int) -> Noise:
         for run, evidence in enumerate(windows(equal, seed=seed, runs=runs))
     ]
     return pooled([calibration for calibration in found if calibration is not None])
-
-
-def until(evidence: Evidence, periods: int) -> Evidence:
-    """Return what was known after so many periods."""
-    end = evidence.begin + timedelta(seconds=periods * evidence.period)
-    kept = {
-        variant: tuple(row for row in getattr(evidence, variant) if row.start < end)
-        for variant in ("production", "shadow")
-    }
-    return replace(evidence, end=end, **kept)
 
 
 def _read(table: Table, policy: GatePolicy, reading: Reading, noise: Noise) -> tuple[Verdict, int | None]:

@@ -17,8 +17,7 @@ from include.rollout.gate import (
     MinSampleGate,
 )
 from include.rollout.rule import Severity
-from tests.soak.world.endpoint import World, windows
-from tests.soak.world.trial import until
+from tests.soak.world.endpoint import World, until, windows
 
 POLICY = GatePolicy(rules=(CompletenessGate(), MinSampleGate(), ErrorRateGate(absolute=0.005)))
 

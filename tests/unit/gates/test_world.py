@@ -38,6 +38,19 @@ def test_a_stretched_tail_is_found_and_never_promoted():
     assert found.median <= 6
 
 
+def test_a_tail_that_is_stretched_less_is_found_sooner_where_containers_report_their_time():
+    found = share(replace(WARM, tail=1.25, periods=20, timed=True), seed=78, runs=12)
+    assert found.promoted == 0
+    assert found.rolled_back == 1
+    assert found.median <= 8
+
+
+def test_equal_containers_that_report_their_time_are_not_rolled_back():
+    found = share(replace(HOUR, timed=True), seed=79, runs=10)
+    assert found.rolled_back == 0
+    assert found.promoted >= 0.5
+
+
 def test_fivefold_errors_are_found_and_never_promoted():
     found = share(replace(HOUR, shadow_error_rate=0.005), seed=75, runs=30)
     assert found.promoted == 0
