@@ -119,11 +119,20 @@ def test_a_replay_of_too_few_different_requests_is_refused_before_anything_is_de
 
 
 def test_requests_are_paired_by_their_bytes_where_ids_are_not_to_be_trusted(drive):
-    """500 inputs come again and again: the k-th of each is paired with the shadow's k-th."""
-    run = drive(**merge(PAIRED, {"pairs": {"join": "input"}}))
+    """500 inputs come again and again: the k-th of each is paired with the shadow's k-th.
+
+    The answer stands for a time that the containers report, which equal models report alike.
+    """
+    rules = [*PAIRED["gates"]["rules"], {"kind": "latency", "margin": 0.2, "block": 10, "severity": "info"}]
+    terms = {"join": "input", "at": 0, "latency": 0}
+    run = drive(**merge(PAIRED, {"pairs": terms, "gates": {"rules": rules}}))
     run.begin()
     assert run.watch() is Verdict.PROMOTE
     pairs = run.rollout.ledger.require(run.rollout.ledger.keys(f"{Kind.EVIDENCE}/")[-1])["pairs"]
     assert pairs["all"]["n"] == pairs["all"]["same"] > 1000
     assert pairs["production"]["late"] == pairs["production"]["ambiguous"] == 0
+    timed = findings(run)["latency:p90"]["details"]["paired"]
+    assert set(pairs["paces"]) == {"0.2"}
+    assert timed["pairs"] >= timed["share"] * pairs["latency"]["n"] > 500
+    assert timed["slower"] == 0
     assert run.finish() is End.PROMOTED
