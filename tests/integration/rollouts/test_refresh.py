@@ -163,6 +163,7 @@ def test_a_refresh_never_goes_behind_what_production_serves(
     clients.sagemaker.create_endpoint_config(
         EndpointConfigName=f"{endpoint}-served",
         ProductionVariants=[{**config["ProductionVariants"][0], "ModelName": f"{endpoint}-served"}],
+        MetricsConfig=config["MetricsConfig"],
     )
     clients.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=f"{endpoint}-served")
     clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
