@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 
 import httptools
 
-LARGEST_ANSWER = 6_291_456  # bytes: the limit of InvokeEndpoint's Body in the service model, requests alike
+LARGEST_BODY = 6_291_456  # bytes of a request or an answer: InvokeEndpoint's limit in the service model
 
 
 class ExchangeError(Exception):
@@ -130,11 +130,11 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
-        if self._size <= LARGEST_ANSWER:
+        if self._size <= LARGEST_BODY:
             self._body.append(body)
             return
         self._finish(
-            ExchangeError(f"the container's answer has more than the {LARGEST_ANSWER} bytes that are allowed")
+            ExchangeError(f"the container's answer has more than the {LARGEST_BODY} bytes that are allowed")
         )
         self.close()
 

@@ -9,9 +9,8 @@ from botocore.model import ServiceModel, Shape
 
 from include.localcloud.constraint import broken, detected, fault
 from include.localcloud.http import Request
+from include.localcloud.runtime.connection import LARGEST_BODY
 from include.localcloud.runtime.refusal import too_large, validation
-
-LARGEST_BODY = 6_291_456  # bytes: InvokeEndpoint's limit in the service model
 
 _PREFIX = "x-amzn-sagemaker-"
 _FORWARDED = frozenset({"content-type", "accept", f"{_PREFIX}custom-attributes", f"{_PREFIX}inference-id"})

@@ -327,7 +327,7 @@ def test_without_enhanced_metrics_no_instance_has_any(play):
 
 
 def test_an_answer_of_more_bytes_than_are_allowed_is_a_model_error(play, monkeypatch):
-    monkeypatch.setattr(connection, "LARGEST_ANSWER", 10)
+    monkeypatch.setattr(connection, "LARGEST_BODY", 10)
 
     async def scenario(world):
         await world.serve(world.light("a", LOCAL_ANSWER="x" * 10), world.light("b", LOCAL_ANSWER="x" * 11))
