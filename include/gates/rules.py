@@ -37,11 +37,8 @@ from include.rollout.operating import CostGate, OverheadGate, SaturationGate
 from include.rollout.rule import Severity
 from include.stats.calibration import PRIOR, Noise
 
-PAIRED = (
-    AgreementGate,
-    DriftGate,
-    ExpectationGate,
-)  # kinds that read the pairs; the others are not shown them
+# Kinds that read the pairs; the others are not shown them.
+PAIRED = (AgreementGate, DriftGate, ExpectationGate)
 
 
 _RULES: Mapping[type[Any], Callable[[Any, Table, Reading], Finding]] = {

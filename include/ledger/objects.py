@@ -47,9 +47,8 @@ class Kind(StrEnum):
     REPLAY_STOP = "replay-stop"  # written when the replay is to end
     TICK = "tick"  # tick/<end of the period>
     EXTENSION = "extension"
-    METRICS = (
-        "metrics"  # metrics/<reading>: what AWS said of the closed window, while its captures are awaited
-    )
+    # metrics/<reading>: what AWS said of the closed window, while its captures are awaited
+    METRICS = "metrics"
     EVIDENCE = "evidence"  # evidence/<reading>: what the gates were shown
     VALIDATION = "validation"  # validation/<reading>: Great Expectations' result, whole
     FINDING = "finding"  # finding/<reading>: one gate's, or all of a reading

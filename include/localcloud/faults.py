@@ -69,12 +69,10 @@ class Faults:
     """The faults in force; empty in ordinary life."""
 
     calls: list[CallFault] = field(default_factory=list)
-    delays: dict[str | None, float] = field(
-        default_factory=dict
-    )  # seconds by endpoint; None is every endpoint
-    capacity: dict[str | None, int] = field(
-        default_factory=dict
-    )  # most instances at once by type; None is every type
+    # Seconds by endpoint; None is every endpoint.
+    delays: dict[str | None, float] = field(default_factory=dict)
+    # Most instances at once by type; None is every type.
+    capacity: dict[str | None, int] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)  # most of a kind of resource or an instance type
     # (endpoint, None for every one; kind) -> its amount: seconds of a delay, share of a gap
     metrics: dict[tuple[str | None, str], float] = field(default_factory=dict)

@@ -24,9 +24,8 @@ log = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 2 * 1024**3
 _MAX_PIPELINED = 16
 _POLL_SECONDS = 0.01
-_COPIED_BYTES = (
-    65536  # a body up to this goes out in one piece with its head, a larger one is not copied for it
-)
+# A body up to this goes out in one piece with its head, a larger one is not copied for it.
+_COPIED_BYTES = 65536
 _BODILESS = frozenset({204, 304})
 _STATUS_LINES: dict[int, bytes] = {
     status: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus

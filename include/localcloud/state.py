@@ -12,9 +12,8 @@ from typing import Any, TextIO
 Record = dict[str, Any]
 
 _LONGEST_FILE = 200  # characters of a file's name before its ending; file systems have 255 bytes
-_HASHED = (
-    "~"  # begins the name of a file that is too short for its record's name, which stands beside the record
-)
+# Begins the name of a file that is too short for its record's name, which stands beside the record.
+_HASHED = "~"
 
 
 class Table(MutableMapping[str, Record]):

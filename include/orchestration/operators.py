@@ -117,9 +117,8 @@ class OpenOperator(StepOperator):
         result = open_rollout(rollout, request, wait)
         if isinstance(result, RolloutSpec):
             context["ti"].xcom_push(key="rollout", value=rollout.id)
-            return list(
-                range(result.replay.shards if result.replay else 0)
-            )  # the replay maps over its shards
+            # The replay maps over its shards.
+            return list(range(result.replay.shards if result.replay else 0))
         return result
 
 

@@ -15,9 +15,10 @@ from include.replay.histogram import Histogram
 KINDS = tuple(FailureKind)
 ANSWERED = len(KINDS)
 SHED = len(KINDS) + 1
+# By outcome: has it a latency?
 _TIMED = np.array(
     [kind not in {FailureKind.CONNECTION, FailureKind.ABANDONED} for kind in KINDS] + [True, False]
-)  # by outcome: has it a latency?
+)
 
 _FORMAT = struct.Struct("<q3d2h4x")
 row: Callable[[int, float, float, float, int, int], bytes] = _FORMAT.pack

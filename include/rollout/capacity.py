@@ -9,9 +9,8 @@ from typing import Any
 from include.rollout.baseline import Baseline
 from include.rollout.spec import Mode, RolloutSpec
 
-_HEAVIER = (
-    1.25  # times production's load per instance from which on queueing is likely to be what is measured
-)
+# Times production's load per instance from which on queueing is likely to be what is measured.
+_HEAVIER = 1.25
 
 
 def refusal(spec: RolloutSpec, baseline: Baseline) -> str | None:

@@ -25,9 +25,8 @@ class Period:
     latency: Mapping[str, float] = field(default_factory=dict)  # quantile ("p50") -> microseconds
     slower: Mapping[str, float] = field(default_factory=dict)  # threshold label -> requests slower than it
     overhead: Mapping[str, float] = field(default_factory=dict)  # quantile -> microseconds
-    utilization: Mapping[str, float] = field(
-        default_factory=dict
-    )  # "CPUUtilization.maximum", ".average" ... -> percent as AWS has it: of one core, or one GPU
+    # "CPUUtilization.maximum", ".average" ... -> percent as AWS has it: of one core, or one GPU
+    utilization: Mapping[str, float] = field(default_factory=dict)
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form that `from_document` reads back."""

@@ -79,12 +79,10 @@ class Pairs:
     outputs: Mapping[str, Sketch] = field(default_factory=dict)  # variant -> its first numbers, in units
     levels: Mapping[str, Moments] = field(default_factory=dict)  # variant -> the same
     columns: Columns = field(default_factory=Columns)  # what else there is: elements of vectors, labels
-    shift: Moments = field(
-        default_factory=Moments
-    )  # the shadow's first number minus production's, pair by pair
-    answers: tuple[int, int] | None = (
-        None  # least and greatest hash of production's outputs: equal if all are the same
-    )
+    # The shadow's first number minus production's, pair by pair.
+    shift: Moments = field(default_factory=Moments)
+    # Least and greatest hash of production's outputs: equal if all are the same.
+    answers: tuple[int, int] | None = None
     latency: Moments = field(default_factory=Moments)  # log(shadow / production) of the container's own times
     latency_ratios: Sketch = field(default_factory=Sketch)  # shadow / production
     paces: Mapping[float, Pace] = field(default_factory=dict)  # margin -> the same times, held against it

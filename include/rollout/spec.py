@@ -214,9 +214,8 @@ class RolloutSpec(Section):
     @property
     def test_seconds(self) -> int:
         """Return how long a managed test is scheduled for: beyond all the rollout may wait for, an hour to 30 days."""
-        longest = (
-            self._watched + self.window.maximum
-        )  # a person may extend the window by its maximum once more
+        # A person may extend the window by its maximum once more.
+        longest = self._watched + self.window.maximum
         if self.promotion.approval and self.promotion.keep_shadow:
             longest += self.promotion.approval_timeout
         return min(max(longest, 3600), _LONGEST_TEST)

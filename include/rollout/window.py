@@ -11,9 +11,8 @@ from pydantic import Field, model_validator
 from include.rollout.section import Section
 
 _KEPT = ((60, 3 * 3600), (300, 15 * 86400), (3600, 63 * 86400))  # CloudWatch: below a period, for how long
-_READING = (
-    900  # seconds that the last reading may take after the lag: the task that waits for it, and its repeats
-)
+# Seconds that the last reading may take after the lag: the task that waits for it, and its repeats.
+_READING = 900
 
 
 def kept(period: int) -> int:

@@ -94,9 +94,8 @@ def observe(rollout: Rollout) -> Progress:
         evidence = replace(read(rollout, window, until), pairs=glimpse(rollout, window, until))
         found = look(evidence, policy_of(rollout), noise=noise_of(rollout))
         if spec.mode is Mode.AA:
-            found = replace(
-                found, crossed_after=None
-            )  # equal variants: what the gates see is the noise to learn
+            # Equal variants: what the gates see is the noise to learn.
+            found = replace(found, crossed_after=None)
         tick = rollout.write(tick_key(until), _tick(evidence, found, window, seen))
         lines.append(tick["line"])
         if tick["abort"] is not None:

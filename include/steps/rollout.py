@@ -23,9 +23,8 @@ _POLL = 30.0  # seconds, as AWS's own waiters; shorter where the deploy timeout 
 
 
 _MARGIN = 1800  # seconds on top of everything that a rollout may wait for
-EXPIRES = (
-    "penumbra:expires"  # tag: until when at most the rollout needs the resource; NEVER once it was promoted
-)
+# Tag: until when at most the rollout needs the resource; NEVER once it was promoted.
+EXPIRES = "penumbra:expires"
 NEVER = "never"
 
 

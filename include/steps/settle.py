@@ -199,9 +199,8 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     deleted: list[str] = []
     rollout.leases.check(lease)
     removed = end is not End.FOREIGN_CHANGE and is_to_go(rollout, end)
-    made = baseline.created and (
-        removed or end is End.FOREIGN_CHANGE
-    )  # the baseline's config is ours, and not needed
+    # The baseline's config is ours, and is needed no more.
+    made = baseline.created and (removed or end is End.FOREIGN_CHANGE)
     ours = (Stage.SHADOW, Stage.PROMOTED, *((Stage.BASELINE,) if made else ()))
     stages = [config_name(rollout.id, stage, baseline) for stage in ours]
     for name in (*stages, *generated_configs(rollout)):

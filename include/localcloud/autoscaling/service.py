@@ -16,11 +16,8 @@ from include.localcloud.quota import Quota, excess, unlimited
 from include.localcloud.scope import arn
 from include.localcloud.state import Record, Table
 
-_PAGES = {
-    "ScalableTargets": 50,
-    "ScalingPolicies": 10,
-    "ScalingActivities": 50,
-}  # records, unless MaxResults says
+# Records, unless MaxResults says.
+_PAGES = {"ScalableTargets": 50, "ScalingPolicies": 10, "ScalingActivities": 50}
 _MOST_RESULTS = 50
 _OURS = ("AlarmNames", "Scaled")  # of a policy's record
 

@@ -71,9 +71,8 @@ class Index:
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.executescript(_SCHEMA)
         rows = self._db.execute("SELECT name, created, region FROM buckets")
-        self._buckets: dict[str, tuple[str, float, str]] = {
-            row[0]: row for row in rows
-        }  # asked for every request
+        # Kept here because every request asks for one.
+        self._buckets: dict[str, tuple[str, float, str]] = {row[0]: row for row in rows}
 
     def close(self) -> None:
         """Release the file."""

@@ -8,11 +8,8 @@ from include.localcloud.sagemaker.wording import conflict, invalid
 from include.localcloud.state import Record
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-SHORTEST, LONGEST, DEFAULT = (
-    HOUR,
-    30 * DAY,
-    7 * DAY,
-)  # seconds an experiment lasts: developer guide, service model
+# Seconds an experiment lasts: developer guide, service model.
+SHORTEST, LONGEST, DEFAULT = HOUR, 30 * DAY, 7 * DAY
 OVER = ("Completed", "Cancelled")
 _CARRIED = ("ModelName", "VariantName", "InstanceType", "InitialInstanceCount", "InitialVariantWeight")
 

@@ -19,9 +19,8 @@ from include.localcloud.runtime.container.payload import (
     render,
 )
 
-_SELECTED_OUTPUT = (
-    "SAGEMAKER_INFERENCE_OUTPUT"  # which columns the container is to answer, such as predicted_label
-)
+# Which columns the container is to answer, such as predicted_label.
+_SELECTED_OUTPUT = "SAGEMAKER_INFERENCE_OUTPUT"
 
 
 class Unloadable:
@@ -72,9 +71,8 @@ class XgboostModel:
         self._default_accept = default_accept
         learner = json.loads(booster.save_config())["learner"]
         self._linear = learner["gradient_booster"]["name"] == "gblinear"
-        best = booster.attr(
-            "best_iteration"
-        )  # of training that stopped early: the trees after it do not count
+        # Of training that stopped early; the trees after it do not count.
+        best = booster.attr("best_iteration")
         self._iterations = (0, 0) if best is None or self._linear else (0, int(best) + 1)
 
     @classmethod
