@@ -17,7 +17,7 @@ from typing import Any
 from include.localcloud import decisions
 from include.localcloud.cloud import LocalCloud
 from include.localcloud.s3.operation import OPERATIONS
-from include.rollout.mistake import FORMS
+from include.rollout.pattern import ALLOWED
 from include.rollout.spec import json_schema
 
 FOLDER = Path(__file__).resolve().parent
@@ -199,7 +199,7 @@ def _allowed(field: Mapping[str, Any]) -> Iterator[str]:
         if key in field:
             yield f"{words} {field[key]:g}" if field[key] < 1e6 else f"{words} {field[key]}"
     if "pattern" in field:
-        yield FORMS.get(field["pattern"], f"`{field['pattern']}`")
+        yield ALLOWED.get(field["pattern"], f"`{field['pattern']}`")
 
 
 def _by_name(field: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from include.rollout.pattern import INSTANCE_TYPE
+
 SPECS = Path(__file__).resolve().parent.parent / "specs"
 
 # field of the form -> where it lies in the spec
@@ -77,7 +79,7 @@ def params() -> dict[str, Param]:
             "Instance type of the shadow",
             examples=["ml.m5.xlarge", "ml.c5.large"],
             type=["null", "string"],
-            pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$",
+            pattern=INSTANCE_TYPE,
         ),
         "instance_count": field(
             "Candidate",

@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 
 from include.rollout.expectation import ExpectationGate
 from include.rollout.gate import AgreementGate, DriftGate, GatePolicy
+from include.rollout.pattern import JSON_PATH, LABEL
 from include.rollout.section import Section
 
 # A column of a line of CSV, counted from 0, or a JSON path.
-Place = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^\$")]
+Place = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=JSON_PATH)]
 
 
 class Output(StrEnum):
@@ -35,7 +36,7 @@ class Join(StrEnum):
 class Segment(Section):
     """A part of the input that requests are told apart by, so that a regression of a few is not lost among many."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$", description="how findings call it")
+    name: str = Field(pattern=LABEL, description="how findings call it")
     at: Place = Field(description="the input's column (CSV, from 0) or JSON path")
     edges: tuple[float, ...] = Field(
         default=(), max_length=30, description="for numbers: where one segment ends and the next begins"

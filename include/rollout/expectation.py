@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from include.rollout.pattern import LABEL
 from include.rollout.rule import Rule
 
 CATALOGUE = Path(__file__).with_name("expectations.json")
@@ -41,7 +42,7 @@ class ExpectationGate(Rule):
     )
     label: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9_.-]{1,40}$",
+        pattern=LABEL,
         description="how findings call it, where two gates ask the same; left out: the type",
     )
     least: int = Field(default=1000, ge=2, description="predictions that it must have been asked of")

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from include.rollout.expectation import ExpectationGate
 from include.rollout.operating import CostGate, OverheadGate, SaturationGate
+from include.rollout.pattern import PERCENTILE
 from include.rollout.rule import Rule, Severity
 from include.rollout.section import Section
 
@@ -32,7 +33,7 @@ ErrorMetric = Annotated[
     Literal["InvocationModelErrors", "Invocation4XXErrors", "Invocation5XXErrors"],
     Field(description="the error metric, divided by Invocations"),
 ]
-Quantile = Annotated[str, Field(pattern=r"^p(\d{1,2})(\.\d{1,2})?$", examples=["p50", "p90", "p99"])]
+Quantile = Annotated[str, Field(pattern=PERCENTILE, examples=["p50", "p90", "p99"])]
 
 
 class CompletenessGate(Rule):

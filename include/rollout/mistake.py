@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# What a pattern allows, for people.
-FORMS: Mapping[str, str] = {
-    r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$": "letters, digits and hyphens, at most 63",
-    r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$": "`s3://bucket/prefix`",
-    r"^ml\.[a-z0-9-]+\.[a-z0-9]+$": "such as `ml.m5.xlarge`",
-    r"^p(\d{1,2})(\.\d{1,2})?$": "such as `p50`, `p99.9`",
-    r"^\$": "a JSON path, which begins with `$`",
-}
+from include.rollout.pattern import ALLOWED
 
 
 def problem(error: Mapping[str, Any]) -> str:
@@ -30,8 +23,8 @@ def problem(error: Mapping[str, Any]) -> str:
         return f"{path}.kind is {shown(told['tag'])}; it must be one of {told['expected_tags']}"
     if kind == "union_tag_not_found":
         return f"{path}.kind is missing; it must be given"
-    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] in FORMS:
-        return f"{path} is {shown(error['input'])}; allowed: {FORMS[error['ctx']['pattern']]}"
+    if kind == "string_pattern_mismatch" and error["ctx"]["pattern"] in ALLOWED:
+        return f"{path} is {shown(error['input'])}; allowed: {ALLOWED[error['ctx']['pattern']]}"
     message = error["msg"][0].lower() + error["msg"][1:]
     return f"{path} is {shown(error['input'])}; {message}"
 

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from include.rollout.pattern import PERCENTILE
 from include.rollout.rule import Rule
 
 UtilizationMetric = Literal[
@@ -46,7 +47,7 @@ class OverheadGate(Rule):
 
     kind: Literal["overhead"] = "overhead"
     quantile: str = Field(
-        default="p50", pattern=r"^p(\d{1,2})(\.\d{1,2})?$", description="which percentile of OverheadLatency"
+        default="p50", pattern=PERCENTILE, description="which percentile of OverheadLatency"
     )
     limit_ms: float = Field(gt=0, description="highest mean of the periods' percentiles, in milliseconds")
     block: int = Field(default=300, ge=10, description=_BLOCK)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]  # of a resource in SageMaker
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+from include.rollout.pattern import INSTANCE_TYPE, NAME
+
+Name = Annotated[str, Field(pattern=NAME)]  # of a resource in SageMaker
+InstanceType = Annotated[str, Field(pattern=INSTANCE_TYPE)]
 
 
 class Section(BaseModel):

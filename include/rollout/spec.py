@@ -15,13 +15,14 @@ from include.rollout.creation import CreateSection
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy
 from include.rollout.mistake import problem, shown
+from include.rollout.pattern import S3_URI
 from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
 from include.rollout.section import InstanceType, Name, Section
 from include.rollout.window import WindowSection
 
-S3Uri = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$")]
+S3Uri = Annotated[str, Field(pattern=S3_URI)]
 _LONGEST_TEST = 30 * 86400  # seconds that SageMaker lets an inference experiment last
 _JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
 
