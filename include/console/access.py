@@ -23,13 +23,12 @@ from sqlalchemy import select
 
 from include.console.app import create_app
 from include.console.archive import Archive
+from include.ledger.place import LEDGER_CONNECTION, LEDGER_CONNECTION_VARIABLE, LEDGER_VARIABLE
 from include.ledger.store import Credentials, Store, StoreAccess
 from include.report.listing import Coming
 from include.rollout.errors import LedgerError
 from include.rollout.names import timestamp
 
-LEDGER_VARIABLE = "penumbra_ledger"
-LEDGER_CONNECTION_VARIABLE = "penumbra_ledger_connection"
 _ROLLOUTS = "shadow_rollout"  # the DAG whose runs are rollouts
 _REFRESH = "refresh"  # the tag of the DAGs that start rollouts by schedule
 _FRESH = 30.0  # seconds until the variables are read again: a secrets backend may charge for it
@@ -126,7 +125,7 @@ def _ledger_place() -> tuple[str, str]:
         raise LedgerError(
             f"Airflow has no variable {LEDGER_VARIABLE}; set it to the ledger's location, s3://bucket/prefix."
         )
-    place = (location, Variable.get(LEDGER_CONNECTION_VARIABLE, default_var="aws_default"))
+    place = (location, Variable.get(LEDGER_CONNECTION_VARIABLE, default_var=LEDGER_CONNECTION))
     _place[:] = [(now, place)]
     return place
 

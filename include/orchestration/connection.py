@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from include.ledger.place import LEDGER_CONNECTION, LEDGER_CONNECTION_VARIABLE, LEDGER_VARIABLE
 from include.rollout.names import is_rollout_id, rollout_id
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from include.ledger.store import Store
     from include.steps.rollout import Rollout
 
-LEDGER_VARIABLE = "penumbra_ledger"
-LEDGER_CONNECTION_VARIABLE = "penumbra_ledger_connection"
 _SERVICES = ("sagemaker", "sagemaker-runtime", "cloudwatch", "s3", "sts", "application-autoscaling")
 
 log = logging.getLogger("penumbra")
@@ -44,7 +43,7 @@ def ledger_place() -> tuple[str, str]:
     """Return the ledger's location and the connection that reaches it, from Airflow's variables."""
     from airflow.sdk import Variable
 
-    return Variable.get(LEDGER_VARIABLE), Variable.get(LEDGER_CONNECTION_VARIABLE, default="aws_default")
+    return Variable.get(LEDGER_VARIABLE), Variable.get(LEDGER_CONNECTION_VARIABLE, default=LEDGER_CONNECTION)
 
 
 def rollout_at(
