@@ -16,6 +16,7 @@ from include.rollout.names import is_rollout_id, timestamp
 __all__ = ["SCHEMA", "Kind", "Ledger", "canonical", "conclude_key", "content", "deployment_key"]
 __all__ += [
     "digest",
+    "failure_key",
     "finding_key",
     "kind_of",
     "removed_key",
@@ -122,8 +123,8 @@ def _whole(end: datetime) -> str:
 
 
 def deployment_key(stage: str) -> str:
-    """Name the deployment of a stage."""
-    return f"{Kind.DEPLOYMENT}/{stage}"
+    """Name the deployment of a stage, or a note on the way there (`SHADOW.begun`), in lower case."""
+    return f"{Kind.DEPLOYMENT}/{stage.lower()}"
 
 
 def reverted_key() -> str:
@@ -139,6 +140,11 @@ def removed_key() -> str:
 def replay_key(shard: int) -> str:
     """Name a replay shard's accounts; padded, so that names sort as the shards do."""
     return f"{Kind.REPLAY}/{shard:04d}"
+
+
+def failure_key(task: str) -> str:
+    """Name what a task failed with."""
+    return f"{Kind.FAILURE}/{task}"
 
 
 def finding_key(reading: str) -> str:

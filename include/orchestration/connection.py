@@ -94,6 +94,7 @@ def another_rollout(dag_id: str, named: str) -> Rollout:
 @contextlib.contextmanager
 def performing(context: Any, *, connection: str = "") -> Iterator[Rollout]:
     """Give a task its rollout; what goes wrong is written to the ledger as that task's failure, in its own words."""
+    from include.ledger.objects import failure_key
     from include.rollout.errors import RolloutError
 
     run, task = context["dag_run"], context["ti"]
@@ -112,7 +113,7 @@ def performing(context: Any, *, connection: str = "") -> Iterator[Rollout]:
         reason = str(error) if isinstance(error, RolloutError) else f"{type(error).__name__}: {error}"
         with contextlib.suppress(Exception):  # the task's own error matters more than a ledger that is down
             tail = task.task_id if task.map_index < 0 else f"{task.task_id}.{task.map_index}"
-            rollout.write(f"failure/{tail}", {"task": task.task_id, "reason": reason})
+            rollout.write(failure_key(tail), {"task": task.task_id, "reason": reason})
         raise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from include.ledger.objects import Kind, reverted_key, watched_key
+from include.ledger.objects import Kind, deployment_key, reverted_key, watched_key
 from include.ledger.reader import Document, Record
 from include.report.numbers import instant, span
 from include.rollout.names import moment
@@ -202,10 +202,10 @@ _TELLERS: dict[str, Callable[[Record, str, Document], _Told]] = {
 
 _ORDER = [str(kind) for kind in _TELLERS]
 _ORDER[_ORDER.index(Kind.WINDOW) : _ORDER.index(Kind.WINDOW)] = [
-    "deployment/shadow.begun",
-    "deployment/shadow",
+    deployment_key("shadow.begun"),
+    deployment_key("shadow"),
 ]
 _ORDER[_ORDER.index(Kind.PROMOTION) : _ORDER.index(Kind.PROMOTION)] = [
-    "deployment/baseline.begun",
-    "deployment/promoted.begun",
+    deployment_key("baseline.begun"),
+    deployment_key("promoted.begun"),
 ]

@@ -59,11 +59,11 @@ def refusal(spec: RolloutSpec, baseline: Baseline) -> str | None:
 
 def cost(rollout: Rollout, now: datetime) -> dict[str, Any] | None:
     """Return what the shadow has cost from its deployment until it was taken away; None without a shadow or a price."""
-    deployed = rollout.ledger.read(deployment_key(Stage.SHADOW.value.lower()))
+    deployed = rollout.ledger.read(deployment_key(Stage.SHADOW))
     price = shadow_price(rollout.spec, rollout.baseline)
     if deployed is None or price is None:
         return None
-    gone = rollout.ledger.read(deployment_key(Stage.BASELINE.value.lower()))
+    gone = rollout.ledger.read(deployment_key(Stage.BASELINE))
     until = moment(gone["written_at"]) if gone is not None else now
     hours = max(0.0, (until - moment(deployed["written_at"])).total_seconds() / 3600)
     return {"usd": round(price * hours, 4), "hours": round(hours, 4), "usd_per_hour": price}

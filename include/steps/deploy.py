@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from include.ledger.objects import deployment_key
+from include.ledger.objects import Kind, deployment_key
 from include.rollout.stage import Stage, config_name
 from include.steps.creation import CREATING, create
 from include.steps.experiment import generated_configs, is_managed, start
@@ -18,7 +18,7 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     An endpoint that the spec says to create is created first, with production alone.
     """
     rollout.refuse_if_over()
-    noted = deployment_key(Stage.SHADOW.value.lower())
+    noted = deployment_key(Stage.SHADOW)
     if wait is None and rollout.ledger.read(noted) is not None:
         # A task that is cleared later would else take a withdrawn shadow, or what was promoted, back to this stage.
         rollout.headline(Stage.SHADOW)("the shadow was deployed before")
@@ -29,7 +29,7 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
         if creating is not None:
             return creating
         wait = None
-    candidate = rollout.ledger.require("candidate")["model"]
+    candidate = rollout.ledger.require(Kind.CANDIDATE)["model"]
     put = start if is_managed(rollout) else partial(reach, stage=Stage.SHADOW)
     pending = put(rollout, lease=lease, wait=wait, candidate=candidate)
     if pending is None:

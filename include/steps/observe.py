@@ -11,7 +11,7 @@ from typing import Any
 
 from include.aws import endpoints, metrics
 from include.gates.look import Look, look
-from include.ledger.objects import Kind, replay_key, tick_key
+from include.ledger.objects import Kind, deployment_key, replay_key, tick_key
 from include.rollout.errors import ReplayError
 from include.rollout.evidence import Evidence, Period, Threshold
 from include.rollout.gate import LatencyGate, LatencyThresholdGate
@@ -190,7 +190,7 @@ def _check_endpoint(rollout: Rollout) -> datetime:
 
 def _open(rollout: Rollout, now: datetime) -> Progress:
     spec, ledger = rollout.spec, rollout.ledger
-    deployed = moment(ledger.require("deployment/shadow")["written_at"])
+    deployed = moment(ledger.require(deployment_key(Stage.SHADOW))["written_at"])
     patience = deployed + timedelta(seconds=spec.window.opening)
     shards = spec.replay.shards if spec.replay else 0
     _refuse_failed_shards(rollout)
@@ -297,7 +297,7 @@ def _thresholds(rollout: Rollout, window: Window) -> tuple[Threshold, ...]:
 def _warm_history(rollout: Rollout, window: Window) -> list[dict[str, Any]]:
     spec = rollout.spec
     gates = [gate for gate in spec.gates.rules if isinstance(gate, LatencyGate) and gate.abort]
-    deployed = moment(rollout.ledger.require("deployment/shadow")["written_at"])
+    deployed = moment(rollout.ledger.require(deployment_key(Stage.SHADOW))["written_at"])
     begin = floor_to(deployed, window.period)
     if not gates or begin >= window.begin:
         return []

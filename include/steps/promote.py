@@ -27,7 +27,7 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     ForeignChangeError too where somebody else has put the endpoint back already: they did not mean it to be promoted.
     """
     rollout.refuse_if_over()
-    decision = rollout.ledger.require("decision")
+    decision = rollout.ledger.require(Kind.DECISION)
     if decision["action"] != Action.PROMOTE:
         raise TerminalError(
             f"the decision of rollout {rollout.id} is {decision['action']}; only a decision to promote promotes."
@@ -52,7 +52,7 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
             if pending is not None:
                 return pending
         wait = None
-    candidate = rollout.ledger.require("candidate")["model"]
+    candidate = rollout.ledger.require(Kind.CANDIDATE)["model"]
     guardrails = rollout.spec.promotion.guardrails
     if guardrails is not None and _reverted(rollout, wait):
         return None
@@ -63,7 +63,7 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     pending = reach(rollout, Stage.PROMOTED, lease, wait, candidate=candidate, guardrails=guardrails)
     if pending is None:
         config = config_name(rollout.id, Stage.PROMOTED, rollout.baseline)
-        rollout.write("promotion", {"config": config, "model": candidate})
+        rollout.write(Kind.PROMOTION, {"config": config, "model": candidate})
         rollout.headline("PROMOTED")(f"{rollout.baseline.variant} serves model {candidate}")
         return None
     return replace(pending, phase=Stage.PROMOTED.value)

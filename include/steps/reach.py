@@ -104,12 +104,12 @@ def refuse_restored(rollout: Rollout, state: endpoints.EndpointState) -> None:
 
 def begun_key(stage: Stage) -> str:
     """Name the note that an update towards a stage was about to be asked for."""
-    return deployment_key(f"{stage.value.lower()}.begun")
+    return deployment_key(f"{stage}.begun")
 
 
 def asked_key(stage: Stage) -> str:
     """Name the note that SageMaker took up an update towards a stage."""
-    return deployment_key(f"{stage.value.lower()}.asked")
+    return deployment_key(f"{stage}.asked")
 
 
 def _recorded(rollout: Rollout, stage: Stage, allowed: Callable[[], None]) -> Callable[[], None]:

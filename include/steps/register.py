@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from include.aws import artifacts, registry
+from include.ledger.objects import Kind
 from include.rollout.errors import RefusedError
 from include.rollout.names import moment, timestamp
 from include.rollout.stage import candidate_container, candidate_model, changes_model
@@ -24,7 +25,7 @@ def register(rollout: Rollout) -> dict[str, Any]:
     """
     rollout.refuse_if_over()
     say = rollout.headline("register")
-    known = rollout.ledger.read("candidate")
+    known = rollout.ledger.read(Kind.CANDIDATE)
     if known is not None:
         say(f"the candidate is model {known['model']}, registered before")
         return known
@@ -32,7 +33,7 @@ def register(rollout: Rollout) -> dict[str, Any]:
     if not changes_model(spec):
         say(f"the candidate is production's own model {baseline.model_name} on other instances")
         return rollout.write(
-            "candidate",
+            Kind.CANDIDATE,
             {"model": baseline.model_name, "package": None, "registered": False, "created": False},
         )
     lease = rollout.lease()
@@ -68,7 +69,7 @@ def register(rollout: Rollout) -> dict[str, Any]:
     registry.ensure_model(rollout.clients, arguments, rollout.tags)
     say(f"created model {model}")
     return rollout.write(
-        "candidate", {"model": model, "package": package, "registered": registered, "created": True}
+        Kind.CANDIDATE, {"model": model, "package": package, "registered": registered, "created": True}
     )
 
 
@@ -77,14 +78,14 @@ def candidate_of(rollout: Rollout) -> dict[str, Any] | None:
 
     Names and the package's metadata derive from the rollout, so its own work is found without the ledger.
     """
-    known = rollout.ledger.read("candidate")
+    known = rollout.ledger.read(Kind.CANDIDATE)
     spec, baseline = rollout.spec, rollout.baseline
     if known is not None or not changes_model(spec):
         return known
     package = None
     if spec.candidate.package is None:
         group = spec.candidate.package_group or baseline.endpoint
-        since = moment(rollout.ledger.require("baseline")["written_at"])
+        since = moment(rollout.ledger.require(Kind.BASELINE)["written_at"])
         package = registry.find_package(
             rollout.clients, group, key=REGISTERED_BY, value=rollout.id, since=since
         )

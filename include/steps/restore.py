@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.aws import endpoints
 from include.ledger.lease import Lease
-from include.ledger.objects import deployment_key
+from include.ledger.objects import Kind, deployment_key
 from include.rollout.errors import TerminalError
 from include.rollout.stage import Stage
 from include.rollout.verdict import Action
@@ -31,7 +31,7 @@ def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | 
     if live is not None and live.weight != baseline.weight:
         rollout.leases.check(lease)
         endpoints.set_weight(rollout.clients, baseline.endpoint, baseline.variant, baseline.weight)
-    rollout.write(deployment_key(Stage.BASELINE.value.lower()), {"config": baseline.config_name})
+    rollout.write(deployment_key(Stage.BASELINE), {"config": baseline.config_name})
     rollout.headline("BASELINE")(
         f"endpoint {baseline.endpoint} serves {baseline.config_name}, as before the rollout"
     )
@@ -41,7 +41,7 @@ def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | 
 def roll_back(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     """Carry out the decision to roll back, or to take a promotion back, and say so in the ledger."""
     rollout.refuse_if_over()
-    decision = rollout.ledger.require("decision")
+    decision = rollout.ledger.require(Kind.DECISION)
     undone = refused_by_approval(rollout) is not None or taken_back(rollout) is not None
     if decision["action"] == Action.PROMOTE and not undone:
         raise TerminalError(
@@ -49,7 +49,7 @@ def roll_back(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
         )
     pending = restore(rollout, rollout.lease(), wait)
     if pending is None:
-        rollout.write("restore", {"config": rollout.baseline.config_name})
+        rollout.write(Kind.RESTORE, {"config": rollout.baseline.config_name})
     return pending
 
 

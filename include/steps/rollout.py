@@ -11,7 +11,7 @@ from typing import Any
 from include.aws.clients import Clients
 from include.aws.metrics import Variants
 from include.ledger.lease import Lease, LeaseDesk, OwnerRun
-from include.ledger.objects import Ledger
+from include.ledger.objects import Kind, Ledger
 from include.ledger.store import Store
 from include.rollout.baseline import Baseline
 from include.rollout.errors import CloudError, FenceError, TerminalError
@@ -68,12 +68,12 @@ class Rollout:
     @cached_property
     def spec(self) -> RolloutSpec:
         """Return the spec as it was resolved when the rollout was opened."""
-        return recall(self.ledger.require("spec")["spec"], f"the stored spec of rollout {self.id}")
+        return recall(self.ledger.require(Kind.SPEC)["spec"], f"the stored spec of rollout {self.id}")
 
     @cached_property
     def baseline(self) -> Baseline:
         """Return the endpoint's state before the rollout."""
-        return Baseline.from_document(self.ledger.require("baseline"))
+        return Baseline.from_document(self.ledger.require(Kind.BASELINE))
 
     @property
     def variants(self) -> Variants:
@@ -96,7 +96,7 @@ class Rollout:
     @property
     def expires(self) -> datetime:
         """Return the moment by which nothing that this rollout created is needed any more, unless it was promoted."""
-        return moment(self.ledger.require("baseline")["written_at"]) + longest(self.spec)
+        return moment(self.ledger.require(Kind.BASELINE)["written_at"]) + longest(self.spec)
 
     @property
     def poll(self) -> float:
@@ -137,7 +137,7 @@ class Rollout:
 
     def refuse_if_over(self) -> None:
         """Raise TerminalError when this rollout has ended: a new attempt needs a new run."""
-        outcome = self.ledger.read("outcome")
+        outcome = self.ledger.read(Kind.OUTCOME)
         if outcome is not None:
             raise TerminalError(
                 f"rollout {self.id} ended as {outcome['end']}; it is never taken up again, so trigger a new run of {self.run.dag_id}."
