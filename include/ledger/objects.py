@@ -13,7 +13,7 @@ from include.ledger.store import Store
 from include.rollout.errors import LedgerError, MissingError
 from include.rollout.names import is_rollout_id, timestamp
 
-__all__ = ["SCHEMA", "Kind", "Ledger", "canonical", "conclude_key", "content", "deployment_key"]
+__all__ = ["SCHEMA", "Kind", "Ledger", "canonical", "content", "deployment_key"]
 __all__ += [
     "digest",
     "failure_key",
@@ -150,11 +150,6 @@ def failure_key(task: str) -> str:
 def finding_key(reading: str) -> str:
     """Name what a reading of the gates found."""
     return f"{Kind.FINDING}/{reading}"
-
-
-def conclude_key(number: int) -> str:
-    """Name a person's n-th request to end the window; padded, so that names sort as they came."""
-    return f"{Kind.CONCLUDE}/{number:04d}"
 
 
 def content(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,6 @@ stopping time; by Ville's inequality it ever reaches 1/alpha with probability at
 return natural logarithms. A period without data multiplies by one, which keeps the guarantee.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincc, betaln, logsumexp, xlog1py, xlogy
@@ -27,19 +25,6 @@ def log_threshold(alpha: float) -> float:
     """Return log(1/alpha): evidence at or above it rejects with error probability at most alpha."""
     _require(0 < alpha < 1, f"alpha is {alpha}; it must be between 0 and 1")
     return float(-np.log(alpha))
-
-
-def average_log_e(log_es: Sequence[float]) -> float:
-    """Return the log of the mean of e-processes taken *at the same time*; no process is no evidence (0).
-
-    The mean is valid under any dependence between the processes (Vovk & Wang 2021, "E-values: calibration,
-    combination and applications"). Never pass running maxima: a supremum is not an e-value.
-    """
-    if not len(log_es):
-        return 0.0
-    values = np.asarray(log_es, dtype=np.float64)
-    _require(not np.isnan(values).any(), "a log e-value is NaN; every process must be a number")
-    return float(logsumexp(values) - np.log(values.size))
 
 
 def binomial_log_e(

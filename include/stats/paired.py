@@ -14,7 +14,6 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from include.stats.eprocess import binomial_log_e
 from include.stats.quantiles import exceedance_log_e
 
 Floats = NDArray[np.float64]
@@ -80,18 +79,6 @@ def tango_limits(found: Discordance, *, alpha: float, phi: float = 1.0) -> tuple
     )
 
 
-def agresti_min_limits(found: Discordance, *, alpha: float, phi: float = 1.0) -> tuple[float, float]:
-    """Return one-sided limits of the difference of two paired rates after half a pair was added to every cell.
-
-    Agresti & Min 2005 (Statistics in Medicine 24:729-740): the simple alternative to Tango's, kept as a cross-check.
-    """
-    z = float(norm.ppf(1 - _alpha(alpha)))
-    b, c, n = found.shadow_only + 0.5, found.production_only + 0.5, found.pairs + 2
-    difference = (b - c) / n
-    reach = z * _design(phi) * float(np.sqrt(max(0.0, b + c - (b - c) ** 2 / n))) / n
-    return max(-1.0, difference - reach), min(1.0, difference + reach)
-
-
 def mean_limits(*, mean: float, sd: float, n: float, alpha: float, phi: float = 1.0) -> tuple[float, float]:
     """Return one-sided t limits of the mean of paired differences, each wrong with probability about alpha.
 
@@ -105,33 +92,6 @@ def mean_limits(*, mean: float, sd: float, n: float, alpha: float, phi: float = 
         )
     reach = float(student.ppf(1 - _alpha(alpha), effective - 1)) * sd / float(np.sqrt(effective))
     return mean - reach, mean + reach
-
-
-def discordant_log_e(
-    shadow_only: ArrayLike, production_only: ArrayLike, *, ratio: float = 1.0, phi: float = 1.0
-) -> Floats:
-    """Return, after each period, the log e-process against "shadow-only pairs are at most `ratio` times the others".
-
-    Counts are per period, shape (periods,). Given that a pair is discordant it is the shadow's with probability at most
-    ratio / (1 + ratio), whatever requests come (Lindon & Malek 2022, arXiv 2011.03567, with the pairing of McNemar
-    1947), so requests that trouble both variants cannot mislead it.
-    Raises ValueError on impossible counts, a ratio that is not positive, or phi below 1.
-    """
-    if not (np.isfinite(ratio) and ratio > 0):
-        raise ValueError(f"the ratio is {ratio}; it must be finite and above 0")
-    b, c = np.asarray(shadow_only, dtype=np.float64), np.asarray(production_only, dtype=np.float64)
-    if b.shape != c.shape or b.ndim != 1:
-        raise ValueError("shadow_only and production_only must be one count each per period")
-    if not (np.isfinite(b).all() and np.isfinite(c).all() and (b >= 0).all() and (c >= 0).all()):
-        raise ValueError("a count is negative or not finite; drop that period")
-    theta = ratio / (1 + ratio)
-    return np.array(
-        [
-            binomial_log_e(successes, failures, theta, phi=phi)
-            for successes, failures in zip(np.cumsum(b), np.cumsum(c), strict=True)
-        ],
-        dtype=np.float64,
-    )
 
 
 def slower_log_e(slower: ArrayLike, pairs: ArrayLike, *, phi: ArrayLike = 1.0) -> Floats:

@@ -44,15 +44,6 @@ def clopper_pearson(counts: Counts, *, alpha: float) -> tuple[float, float]:
     return lower, upper
 
 
-def wilson(counts: Counts, *, alpha: float) -> tuple[float, float]:
-    """Return Wilson's one-sided score limits (1927): close to alpha on average, not exact; for display."""
-    z = float(norm.ppf(1 - _alpha(alpha)))
-    n, rate = counts.requests, counts.rate
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
-
-
 def score_statistic(
     shadow: Counts, production: Counts, *, ratio: float = 1.0, difference: float = 0.0, phi: float = 1.0
 ) -> float:
@@ -185,18 +176,6 @@ def period_design_effect(
     freedom = min(periods - 1.0, 2 * seen**2 / off) if off > 0 else periods - 1.0
     phi = seen / binomial * float(student.ppf(1 - alpha, freedom) / z) ** 2
     return phi if min(xs.sum(), xp.sum()) >= LEAST_ERRORS else max(1.0, phi)
-
-
-def agresti_caffo_upper(shadow: Counts, production: Counts, *, alpha: float, phi: float = 1.0) -> float:
-    """Return the upper limit of p_shadow - p_production by adding one error and one success to each.
-
-    Agresti & Caffo 2000 (The American Statistician 54:280-288): the simple alternative to the score limit,
-    kept as a cross-check; it is wider where errors are rare.
-    """
-    z = float(norm.ppf(1 - _alpha(alpha)))
-    ps, pp = ((c.errors + 1) / (c.requests + 2) for c in (shadow, production))
-    variance = ps * (1 - ps) / (shadow.requests + 2) + pp * (1 - pp) / (production.requests + 2)
-    return float(min(1.0, ps - pp + z * np.sqrt(phi * variance)))
 
 
 def sample_ratio_p(*, shadow: int, production: int, sampling: float) -> float:

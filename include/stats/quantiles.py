@@ -15,18 +15,6 @@ EFFECTS = (1.08, 1.15, 1.3, 2.0)
 SOUGHT = (0.25, 0.4, 0.25, 0.1)
 
 
-def null_share(*, request_ratio: float, rate_ratio: float = 1.0) -> float:
-    """Return theta0 = r s / (1 + r s): the shadow's share of all events at the edge of the null.
-
-    `request_ratio` s is shadow requests per production request of the same periods (sampling 50 % is 0.5),
-    `rate_ratio` r the largest allowed ratio of event rates (gates of Lindon & Malek 2022, arXiv 2011.03567).
-    """
-    if not (np.isfinite(request_ratio) and np.isfinite(rate_ratio) and request_ratio > 0 and rate_ratio > 0):
-        raise ValueError(f"request ratio {request_ratio} and rate ratio {rate_ratio} must be above 0")
-    product = request_ratio * rate_ratio
-    return product / (1 + product)
-
-
 def slower_odds(*, share: float, spread: float) -> tuple[float, ...]:
     """Return by which factor more requests lie beyond the quantile `share` when latency grows by `EFFECTS`.
 

@@ -10,7 +10,6 @@ import pytest
 from include.ledger.objects import (
     Kind,
     Ledger,
-    conclude_key,
     content,
     deployment_key,
     digest,
@@ -69,7 +68,7 @@ def test_ticks_come_in_the_order_of_their_periods(ledger):
         (deployment_key("SHADOW"), Kind.DEPLOYMENT),
         (replay_key(3), Kind.REPLAY),
         (finding_key("final"), Kind.FINDING),
-        (conclude_key(12), Kind.CONCLUDE),
+        ("conclude/0012", Kind.CONCLUDE),
         ("baseline", Kind.BASELINE),
         ("report.html", Kind.REPORT_PAGE),
     ],
@@ -136,5 +135,5 @@ def test_a_tick_between_two_seconds_is_refused():
 def test_requests_of_many_people_at_once_are_all_kept_and_numbered(ledger):
     with ThreadPoolExecutor(6) as people:
         keys = list(people.map(lambda who: ledger.append(Kind.CONCLUDE, {"who": who}, at=NOW), range(6)))
-    assert sorted(keys) == ledger.keys("conclude") == [conclude_key(n) for n in range(1, 7)]
+    assert sorted(keys) == ledger.keys("conclude") == [f"conclude/{n:04d}" for n in range(1, 7)]
     assert {ledger.require(key)["who"] for key in keys} == set(range(6))

@@ -11,7 +11,6 @@ from scipy.integrate import quad
 from scipy.stats import binom, ttest_ind
 
 from include.stats.eprocess import (
-    average_log_e,
     binomial_log_e,
     excess_log_e,
     log_threshold,
@@ -101,14 +100,6 @@ def test_the_two_branches_of_the_beta_mixture_meet():
 def test_tempering_never_adds_evidence_beyond_its_share(a, b, theta0, phi):
     tempered = binomial_log_e(a, b, theta0, phi=phi)
     assert tempered == pytest.approx(binomial_log_e(a / phi, b / phi, theta0), abs=1e-9)
-
-
-def test_the_mean_of_processes_is_their_mean():
-    assert average_log_e([np.log(2), np.log(4)]) == pytest.approx(np.log(3))
-    assert average_log_e([]) == 0
-    assert average_log_e([-np.inf, np.log(4)]) == pytest.approx(np.log(2))
-    with pytest.raises(ValueError, match="NaN"):
-        average_log_e([0.0, float("nan")])
 
 
 def test_a_rate_mixture_has_expectation_one_at_its_limit():

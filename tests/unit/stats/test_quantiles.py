@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from include.stats.eprocess import log_threshold
-from include.stats.quantiles import EFFECTS, SOUGHT, exceedance_log_e, null_share, slower_odds
+from include.stats.quantiles import EFFECTS, SOUGHT, exceedance_log_e, slower_odds
 
 BAR = log_threshold(0.01)
 
@@ -35,15 +35,6 @@ def crossed(counts):
             for i in range(len(a))
         ]
     )
-
-
-def test_the_null_share_follows_the_request_ratio():
-    assert null_share(request_ratio=1.0) == 0.5
-    assert null_share(request_ratio=0.5) == pytest.approx(1 / 3)
-    assert null_share(request_ratio=0.5, rate_ratio=1.5) == pytest.approx(0.75 / 1.75)
-    for bad in (0, -1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="above 0"):
-            null_share(request_ratio=bad)
 
 
 @pytest.mark.parametrize("sampling", [0.1, 0.5, 1.0])
