@@ -1,15 +1,15 @@
-"""Inference experiments, which SageMaker calls managed shadow tests: described, made sure of, stopped."""
+"""Inference experiments, which SageMaker calls managed shadow tests: described, made sure of, edited, stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from include.aws.clients import Clients
+from include.aws.clients import Clients, service_time
 from include.aws.endpoints import tag_list
 from include.aws.faults import already_exists, calling, code_of, is_missing, is_transient
 
@@ -23,6 +23,15 @@ class Experiment:
     reason: str | None
     created: datetime
     completed: datetime | None
+    start: datetime
+    end: datetime  # by its schedule, to the second
+    mode: Mapping[str, Any]  # the ShadowModeConfig
+    seen: datetime  # when SageMaker said all this
+
+    @property
+    def sampling(self) -> float:
+        """Return the share of the requests that is copied to the shadow; a test copies whole per cents."""
+        return int(self.mode["ShadowModelVariants"][0]["SamplingPercentage"]) / 100
 
     @property
     def is_over(self) -> bool:
@@ -50,7 +59,15 @@ def describe(clients: Clients, name: str) -> Experiment | None:
         reason=answer.get("StatusReason"),
         created=answer["CreationTime"],
         completed=answer.get("CompletionTime"),
+        start=_moment(answer["Schedule"]["StartTime"]),
+        end=_moment(answer["Schedule"]["EndTime"]),
+        mode=answer["ShadowModeConfig"],
+        seen=service_time(answer),
     )
+
+
+def _moment(told: datetime) -> datetime:
+    return told.astimezone(UTC).replace(microsecond=0)
 
 
 def ensure(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[str, str]) -> None:
@@ -65,6 +82,27 @@ def ensure(clients: Clients, arguments: Mapping[str, Any], tags: Mapping[str, st
         except ClientError as error:
             # The same code is answered when another experiment has the endpoint.
             if not (already_exists(error) and name in str(error)) and not is_transient(error):
+                raise
+
+
+def update(clients: Clients, experiment: Experiment, *, sampling: float, end: datetime) -> None:
+    """Ask for another share of copies and another end; while it runs SageMaker changes nothing else.
+
+    Only what differs from what was described is sent. Where the experiment is being changed, or AWS is throttling or
+    erring, it may not have heard: whoever finds it as it was asks again.
+    """
+    arguments: dict[str, Any] = {}
+    if sampling != experiment.sampling:
+        (shadow,) = experiment.mode["ShadowModelVariants"]
+        copied = {**shadow, "SamplingPercentage": round(100 * sampling)}
+        arguments["ShadowModeConfig"] = {**experiment.mode, "ShadowModelVariants": [copied]}
+    if end != experiment.end:
+        arguments["Schedule"] = {"EndTime": end}
+    with calling(f"Editing inference experiment {experiment.name}"):
+        try:
+            clients.sagemaker_once.update_inference_experiment(Name=experiment.name, **arguments)
+        except ClientError as error:
+            if code_of(error) != "ConflictException" and not is_transient(error):
                 raise
 
 

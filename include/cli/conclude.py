@@ -13,6 +13,7 @@ from include.cli.access import (
     store_of,
 )
 from include.ledger.lease import OwnerRun
+from include.rollout.experiment import Edit
 from include.rollout.verdict import Conclusion
 from include.steps.conclude import conclude
 from include.steps.rollout import Rollout
@@ -25,11 +26,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "action",
         choices=[action.value for action in Conclusion],
         help="promote: end the window now and promote, unless a gate contradicts it (needs promotion.override in the "
-        "spec); remove: end it now and roll back; extend: look for longer",
+        "spec); remove: end it now and roll back; extend: look for longer; edit: of a managed test, change the sampling or the "
+        "end while it runs",
     )
     person_arguments(parser)
     parser.add_argument(
         "--seconds", type=int, default=0, help="of extend: by how much; a multiple of the window's period"
+    )
+    parser.add_argument(
+        "--sampling", type=float, help="of edit: the share of the requests to copy from now on, 0.01 to 1"
+    )
+    parser.add_argument(
+        "--end", help="of edit: when the managed test is to end by itself, such as 2026-03-01T12:00:00Z"
     )
     ledger_arguments(parser)
     aws_arguments(parser)
@@ -46,5 +54,12 @@ def run(chosen: argparse.Namespace) -> int:
         clients=clients_of(chosen),
         say=print,
     )
-    conclude(rollout, Conclusion(chosen.action), who=chosen.who, why=chosen.why, seconds=chosen.seconds)
+    conclude(
+        rollout,
+        Conclusion(chosen.action),
+        who=chosen.who,
+        why=chosen.why,
+        seconds=chosen.seconds,
+        edit=Edit.of(chosen.sampling, chosen.end),
+    )
     return 0

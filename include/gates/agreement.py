@@ -150,12 +150,13 @@ def problems_of(pairs: Pairs, table: Table, most: float) -> list[str]:
                 f"captures hold {count(inside)} of the {count(answered)} requests that {variant} answered"
             )
     captured = _inside(pairs.production)
-    expected = table.sampling * captured
-    chance = 3 * np.sqrt(expected * (1 - table.sampling))
+    sampling = _least_sampling(table)
+    expected = sampling * captured
+    chance = 3 * np.sqrt(expected * (1 - sampling))
     if captured and pairs.production.matched < (1 - most) * expected - chance:
         problems.append(
             f"{count(pairs.production.matched)} of production's {count(captured)} requests have a partner where "
-            f"{percent(table.sampling)} are copied{_named(pairs)}"
+            f"{percent(sampling)} are copied{_named(pairs)}"
         )
     copies = _inside(pairs.shadow)
     if copies and pairs.shadow.matched < (1 - most) * copies:
@@ -167,6 +168,17 @@ def problems_of(pairs: Pairs, table: Table, most: float) -> list[str]:
             f"of {count(pairs.unreadable)} of {count(pairs.production.matched)} pairs neither answer could be read"
         )
     return problems
+
+
+def _least_sampling(table: Table) -> float:
+    """Return the share of production's requests that was copied at least, over the whole window."""
+    if not table.resamplings:
+        return table.sampling
+    requests = np.nan_to_num(table.column("production", INVOCATIONS))
+    shares = table.least_shares
+    return (
+        float((shares * requests).sum() / requests.sum()) if requests.any() else float(shares.min(initial=1))
+    )
 
 
 def _inside(records: Records) -> int:

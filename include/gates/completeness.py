@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
 import numpy as np
 
 from include.gates.reading import Reading
@@ -43,9 +46,12 @@ def completeness(gate: CompletenessGate, table: Table, reading: Reading) -> Find
         )
     share, gap = float(used.mean()), _longest_gap(used)
     ratio = float(shadow / production)
-    p = sample_ratio_p(shadow=round(shadow), production=max(1, round(production)), sampling=table.sampling)
-    mismatch = p < gate.sample_ratio_alpha and abs(ratio / table.sampling - 1) > HARMLESS_DEVIATION
+    levels = _levels(table)
+    p = min((level.p for level in levels), default=1.0)
+    strays = [level for level in levels if level.strays(gate.sample_ratio_alpha / len(levels))]
     details |= {"longest_gap": gap, "ratio": ratio, "sampling": table.sampling, "ratio_p": p}
+    if table.resamplings:
+        details["samplings"] = [asdict(level) for level in levels]
     problems = []
     if not table.stable:
         problems.append("two readings of the metrics still differ")
@@ -56,12 +62,12 @@ def completeness(gate: CompletenessGate, table: Table, reading: Reading) -> Find
         )
     if gap > gate.gap:
         problems.append(f"the longest gap is {periods(gap)}, and at most {gate.gap} may be missing in a row")
-    if mismatch:
-        problems.append(
-            f"the shadow answered {count(shadow)} of production's {count(production)} requests, "
-            f"{percent(ratio)} where {percent(table.sampling)} are copied (p = {p:.2g}): "
-            "it did not see the same traffic"
-        )
+    problems += [
+        f"the shadow answered {count(level.shadow)} of production's {count(level.production)} requests, "
+        f"{percent(level.ratio)} where {percent(level.sampling)} are copied (p = {level.p:.2g}): "
+        "it did not see the same traffic"
+        for level in strays
+    ]
     if problems:
         return reading.finding(
             gate, Outcome.INCONCLUSIVE, "; ".join(problems), effect=share, details=details, **facts
@@ -70,11 +76,54 @@ def completeness(gate: CompletenessGate, table: Table, reading: Reading) -> Find
         gate,
         Outcome.PASS,
         f"both variants were measured in {count(used.sum())} of {periods(len(table))}, and the shadow answered "
-        f"{percent(ratio)} of the requests where {percent(table.sampling)} are copied",
+        f"{percent(ratio)} of the requests where {_copied(table, levels)}",
         effect=share,
         details=details,
         **facts,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Level:
+    """What both variants answered in all measured periods of one sampling."""
+
+    sampling: float
+    production: float
+    shadow: float
+
+    @property
+    def ratio(self) -> float:
+        return self.shadow / self.production
+
+    @property
+    def p(self) -> float:
+        return sample_ratio_p(
+            shadow=round(self.shadow), production=max(1, round(self.production)), sampling=self.sampling
+        )
+
+    def strays(self, alpha: float) -> bool:
+        return self.p < alpha and abs(self.ratio / self.sampling - 1) > HARMLESS_DEVIATION
+
+
+def _levels(table: Table) -> list[_Level]:
+    """Tell the samplings of the window apart; what was copied while one changed is not known, and no mismatch."""
+    production, shadow = (table.column(variant, INVOCATIONS) for variant in VARIANTS)
+    shares, used = table.shares, table.used
+    found = []
+    for share in sorted(set(shares[used & (shares > 0)].tolist())):
+        at = used & (shares == share)
+        found.append(
+            _Level(sampling=share, production=float(production[at].sum()), shadow=float(shadow[at].sum()))
+        )
+    return found
+
+
+def _copied(table: Table, levels: Sequence[_Level]) -> str:
+    if not table.resamplings:
+        return f"{percent(table.sampling)} are copied"
+    told = ", ".join(f"{percent(level.sampling)} (it answered {percent(level.ratio)})" for level in levels)
+    changing = int(np.isnan(table.shares[table.used]).sum())
+    return f"the sampling was changed: {told or 'no period has one sampling'}; left out are {periods(changing)} of changing"
 
 
 def min_sample(gate: MinSampleGate, table: Table, reading: Reading) -> Finding:

@@ -46,6 +46,27 @@ class _Errors:
         used = table.used & np.isfinite(np.array(list(columns.values()))).all(axis=0)
         return cls(**{name: np.where(used, values, 0.0) for name, values in columns.items()}, used=used)
 
+    def alike(self, table: Table) -> _Errors:
+        """Return both variants over the same mix of periods, where the sampling was changed while they were measured.
+
+        Of a period that was copied in part the shadow has few requests and production all, so where error rates change
+        with the hour their sums would differ although the variants do not. Production's counts are scaled down to the
+        shares that were copied, which keeps their rate in each period and only widens the limits. Periods in which the
+        sampling changed are left out.
+        """
+        if not table.resamplings:
+            return self
+        shares = table.shares
+        used = self.used & (shares > 0)
+        weight = np.where(used, shares / max(shares[used], default=1.0), 0.0)
+        return _Errors(
+            shadow_errors=np.where(used, self.shadow_errors, 0.0),
+            shadow_requests=np.where(used, self.shadow_requests, 0.0),
+            production_errors=weight * self.production_errors,
+            production_requests=weight * self.production_requests,
+            used=used,
+        )
+
     @property
     def shadow(self) -> Counts:
         return Counts(errors=float(self.shadow_errors.sum()), requests=float(self.shadow_requests.sum()))
@@ -90,7 +111,7 @@ def error_rate(gate: ErrorRateGate, table: Table, reading: Reading) -> Finding:
     the score limit of the difference is held against the absolute part, that of the ratio against the relative.
     Errors that both variants share period by period narrow the limits, bunches of one variant's own widen them.
     """
-    seen = _Errors.of(table, gate.metric)
+    seen = _Errors.of(table, gate.metric).alike(table)
     facts = {
         "unit": "errors per request, shadow minus production",
         "alpha": reading.alpha(gate),
@@ -132,7 +153,9 @@ def error_rate(gate: ErrorRateGate, table: Table, reading: Reading) -> Finding:
     words = (
         f"the shadow's error rate {percent(shadow.rate)} ({count(shadow.errors)} of {count(shadow.requests)}) is "
         f"{above(difference, points(difference))} production's {percent(production.rate)} "
-        f"({count(production.errors)} of {count(production.requests)}); at most {points(allowed)} more is allowed"
+        f"({count(production.errors)} of {count(production.requests)}"
+        + (", scaled to the shares that were copied" if table.resamplings else "")
+        + f"); at most {points(allowed)} more is allowed"
     )
     return _conclude(gate, reading, passes=high < allowed, words=words, high=points(high), facts=facts)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from include.gates.table import VARIANTS, Table
-from include.rollout.evidence import Threshold
+from include.rollout.evidence import Resampling, Threshold
 from include.rollout.fleet import Fleet
 from include.rollout.names import moment, timestamp
 from include.rollout.pairs import Pairs
@@ -39,6 +39,7 @@ def frame_of(table: Table) -> tuple[Any, dict[str, Any]]:
         "contradicted": table.contradicted,
         "pairs": None if table.pairs is None else table.pairs.to_document(),
         "fleets": {name: fleet.to_document() for name, fleet in table.fleets.items()},
+        "resamplings": [change.to_document() for change in table.resamplings],
     }
     return frame, window
 
@@ -58,5 +59,6 @@ def table_of(frame: Any, window: Mapping[str, Any]) -> Table:
         thresholds=tuple(Threshold(**t) for t in window["thresholds"]),
         pairs=None if window.get("pairs") is None else Pairs.from_document(window["pairs"]),
         fleets={name: Fleet(**fleet) for name, fleet in window["fleets"].items()},
+        resamplings=tuple(Resampling.from_document(d) for d in window.get("resamplings", ())),
         **{name: window[name] for name in ("sampling", "period", "stable", "stray", "contradicted")},
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from include.rollout.evidence import Evidence, Period, Threshold
+from include.rollout.evidence import Evidence, Period, Resampling, Threshold
 from include.rollout.fleet import Fleet
 from include.rollout.pairs import Pairs
 
@@ -42,6 +42,7 @@ class Table:
     contradicted: int = 0  # periods read twice with different values, dropped
     pairs: Pairs | None = None
     fleets: Mapping[str, Fleet] = field(default_factory=dict)
+    resamplings: tuple[Resampling, ...] = ()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -57,6 +58,27 @@ class Table:
         production, shadow = (self.column(variant, INVOCATIONS) for variant in VARIANTS)
         with np.errstate(invalid="ignore"):
             return (production > 0) & (shadow > 0)
+
+    @property
+    def shares(self) -> Floats:
+        """Return the sampling in force in each period; NaN where it changed."""
+        return self._shares(changing=lambda old, new: math.nan)
+
+    @property
+    def least_shares(self) -> Floats:
+        """Return the share that was copied in each period at least; where it changed, the lower one."""
+        return self._shares(changing=min)
+
+    def _shares(self, *, changing: Callable[[float, float], float]) -> Floats:
+        shares = [self.sampling] * len(self)
+        length = timedelta(seconds=self.period)
+        for change in self.resamplings:
+            for row, start in enumerate(self.starts):
+                if change.by is not None and start >= change.by:
+                    shares[row] = change.sampling
+                elif start + length > change.after:
+                    shares[row] = changing(shares[row], change.sampling)
+        return np.array(shares, dtype=np.float64)
 
     def errors(self, variant: str, metric: str) -> Floats:
         """Return errors per period; a sparse error metric is 0 where the variant was invoked at all."""
@@ -98,6 +120,7 @@ class Table:
             contradicted=contradicted,
             pairs=evidence.pairs,
             fleets=evidence.fleets,
+            resamplings=evidence.resamplings,
         )
 
 

@@ -22,6 +22,7 @@ __all__ += [
     "removed_key",
     "replay_key",
     "reverted_key",
+    "test_key",
     "tick_key",
     "watch_key",
     "watched_key",
@@ -57,6 +58,7 @@ class Kind(StrEnum):
     CALIBRATION = "calibration"  # what this A/A rollout taught about it
     VERDICT = "verdict"
     CONCLUDE = "conclude"  # conclude/<n>: what a person asked for
+    TEST = "test"  # test/<n>: share of copies and end of the managed test, whoever set them
     DECISION = "decision"  # who, when, why, digest of the evidence
     APPROVAL = "approval"
     PROMOTION = "promotion"
@@ -84,6 +86,7 @@ _MANY = frozenset(
         Kind.VALIDATION,
         Kind.FINDING,
         Kind.CONCLUDE,
+        Kind.TEST,
         Kind.WATCH,
         Kind.FAILURE,
         Kind.ROLLBACK,
@@ -150,6 +153,11 @@ def failure_key(task: str) -> str:
 def finding_key(reading: str) -> str:
     """Name what a reading of the gates found."""
     return f"{Kind.FINDING}/{reading}"
+
+
+def test_key(number: int) -> str:
+    """Name the n-th note of what a managed test copies and when it ends; padded, so that names sort as they came."""
+    return f"{Kind.TEST}/{number:04d}"
 
 
 def content(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,10 +49,18 @@ def decide() -> str:
 
 def conclude() -> str:
     """Record a person's word on a running rollout; returns the name of what was written."""
+    from include.rollout.experiment import Edit
     from include.rollout.verdict import Conclusion
     from include.steps.conclude import conclude as step
 
     context: Any = get_current_context()
     given, who = context["params"], getattr(context["dag_run"], "triggering_user_name", None)
     rollout, action = another_rollout("shadow_rollout", given["rollout"]), Conclusion(given["action"])
-    return step(rollout, action, who=who or "an unnamed user", why=given["why"], seconds=given["seconds"])
+    return step(
+        rollout,
+        action,
+        who=who or "an unnamed user",
+        why=given["why"],
+        seconds=given["seconds"],
+        edit=Edit.of(given["sampling"], given["end"]),
+    )

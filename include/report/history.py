@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from include.ledger.objects import Kind, deployment_key, reverted_key, watched_key
 from include.ledger.reader import Document, Record
-from include.report.numbers import instant, span
+from include.report.numbers import instant, percent, span
 from include.rollout.names import moment
 from include.rollout.verdict import Action
 
@@ -134,8 +134,31 @@ def _finding(record: Record, tail: str, document: Document) -> _Told:
 
 def _conclude(record: Record, tail: str, document: Document) -> _Told:
     asked = _text(document, "action").replace("_", " ")
-    longer = f" by {span(document['seconds'])}" if document.get("seconds") else ""
-    yield _text(document, "who") or "a person", f"asked to {asked}{longer}", _text(document, "why")
+    if document.get("seconds"):
+        asked += f" by {span(document['seconds'])}"
+    if document.get("sampling") is not None:
+        asked += f" the sampling to {percent(document['sampling'])}"
+    if document.get("end") is not None:
+        asked += f"{' and' if document.get('sampling') is not None else ''} the test's end to {instant(document['end'])}"
+    yield _text(document, "who") or "a person", f"asked to {asked}", _text(document, "why")
+
+
+def _test(record: Record, tail: str, document: Document) -> _Told:
+    who, was = _text(document, "who") or "somebody", document.get("was")
+    if document.get("refused"):
+        yield who, "refused to edit the managed test", _text(document, "refused")
+    elif was is None:
+        begun = f"began the managed test with {percent(document.get('sampling'))} copied, until {instant(document.get('end'))}"
+        yield who, begun, ""
+    else:
+        changes = []
+        if was.get("sampling") != document.get("sampling"):
+            changes.append(
+                f"the sampling from {percent(was.get('sampling'))} to {percent(document.get('sampling'))}"
+            )
+        if was.get("end") != document.get("end"):
+            changes.append(f"the test's end from {instant(was.get('end'))} to {instant(document.get('end'))}")
+        yield who, f"changed {' and '.join(changes) or 'nothing'}", _text(document, "why")
 
 
 def _decision(record: Record, tail: str, document: Document) -> _Told:
@@ -189,6 +212,7 @@ _TELLERS: dict[str, Callable[[Record, str, Document], _Told]] = {
     Kind.EXTENSION: _extension,
     Kind.FINDING: _finding,
     Kind.CONCLUDE: _conclude,
+    Kind.TEST: _test,
     Kind.DECISION: _decision,
     Kind.APPROVAL: _approval,
     Kind.PROMOTION: _promotion,

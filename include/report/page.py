@@ -97,6 +97,7 @@ def _view(record: Record) -> dict[str, Any]:
         "spec": spec,
         "asked": spec.get("spec") or {},
         "window": window(record),
+        "samplings": _samplings(record),
         "baseline": record.get(Kind.BASELINE),
         "candidate": record.get(Kind.CANDIDATE),
         "plan": record.get(Kind.PLAN),
@@ -116,6 +117,15 @@ def _view(record: Record) -> dict[str, Any]:
         "cursor": cursor(record),
         "digest": (record.get(Kind.DECISION) or record.get(Kind.VERDICT) or {}).get("evidence"),
     }
+
+
+def _samplings(record: Record) -> list[Mapping[str, Any]]:
+    """Return the notes of a managed test from which on another share was copied."""
+    return [
+        note
+        for note in record.all(Kind.TEST).values()
+        if note.get("was") and note["was"].get("sampling") != note.get("sampling")
+    ]
 
 
 def cursor(record: Record) -> str:

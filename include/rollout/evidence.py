@@ -59,6 +59,43 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resampling:
+    """A change of the sampling while both variants served: the old share up to `after`, the new one from `by` on.
+
+    What was copied in between is not known. `by` is None while the change is under way.
+    """
+
+    after: datetime
+    by: datetime | None
+    sampling: float  # the new one
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sampling <= 1 or (self.by is not None and self.by < self.after):
+            raise ValueError(
+                f"sampling {self.sampling:g} from {self.by} on, and not up to {self.after}; a share is between 0 and 1, and "
+                "a change ends after it began"
+            )
+
+    def to_document(self) -> dict[str, Any]:
+        """Return a JSON-safe form that `from_document` reads back."""
+        return {
+            "after": timestamp(self.after),
+            "by": None if self.by is None else timestamp(self.by),
+            "sampling": self.sampling,
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `to_document` wrote."""
+        by = document["by"]
+        return cls(
+            after=moment(document["after"]),
+            by=None if by is None else moment(by),
+            sampling=document["sampling"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Both variants over [begin, end), in periods of `period` seconds.
 
@@ -70,7 +107,7 @@ class Evidence:
     begin: datetime
     end: datetime
     period: int
-    sampling: float  # share of requests copied to the shadow, 0 < sampling <= 1
+    sampling: float  # share of requests copied to the shadow, 0 < sampling <= 1, before any resampling
     production: tuple[Period, ...]
     shadow: tuple[Period, ...]
     whole: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -79,6 +116,7 @@ class Evidence:
     pairs: Pairs | None = None  # what captures of both variants say, request by request; None: not asked for
     # of "production" and "shadow", and what would serve once "promoted"; empty: not asked for
     fleets: Mapping[str, Fleet] = field(default_factory=dict)
+    resamplings: tuple[Resampling, ...] = ()  # in the order in which they came
 
     @property
     def expected(self) -> tuple[datetime, ...]:
@@ -107,6 +145,8 @@ class Evidence:
             document["pairs"] = self.pairs.to_document()
         if self.fleets:
             document["fleets"] = {name: fleet.to_document() for name, fleet in self.fleets.items()}
+        if self.resamplings:
+            document["resamplings"] = [change.to_document() for change in self.resamplings]
         return document
 
     @classmethod
@@ -124,4 +164,5 @@ class Evidence:
             stable=document["stable"],
             pairs=None if document.get("pairs") is None else Pairs.from_document(document["pairs"]),
             fleets={name: Fleet(**fleet) for name, fleet in document.get("fleets", {}).items()},
+            resamplings=tuple(Resampling.from_document(d) for d in document.get("resamplings", ())),
         )

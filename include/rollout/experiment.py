@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.rollout.baseline import Baseline
-from include.rollout.names import resource_name
-from include.rollout.spec import RolloutSpec
+from include.rollout.errors import RefusedError
+from include.rollout.names import moment, resource_name
+from include.rollout.spec import JUDGING, LONGEST_TEST, SHORTEST_TEST, RolloutSpec
 from include.rollout.stage import Stage, endpoint_config, shadow_variant
 
 
@@ -66,6 +68,85 @@ def experiment(
             **({"KmsKey": capture["KmsKeyId"]} if "KmsKeyId" in capture else {}),
         }
     return arguments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What of a running test may be changed: the share that it copies, and when it ends by itself."""
+
+    sampling: float  # whole per cents
+    end: datetime  # whole seconds
+
+    def edited(self, edit: Edit) -> Terms:
+        """Return the terms with an edit carried out."""
+        return Terms(
+            sampling=self.sampling if edit.sampling is None else edit.sampling,
+            end=self.end if edit.end is None else edit.end,
+        )
+
+    def unedited(self, edit: Edit, before: Terms) -> Terms:
+        """Return the terms with what an edit is about as it was `before`."""
+        return Terms(
+            sampling=self.sampling if edit.sampling is None else before.sampling,
+            end=self.end if edit.end is None else before.end,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What a person wants changed of a running test; None leaves it as it is."""
+
+    sampling: float | None = None
+    end: datetime | None = None
+
+    @classmethod
+    def of(cls, sampling: float | None, end: str | None) -> Edit:
+        """Read what a person wrote: a share, and a moment in ISO 8601 with its offset; RefusedError for another."""
+        try:
+            told = None if not end else moment(end.strip())
+        except ValueError:
+            told = None
+        if end and (told is None or told.tzinfo is None):
+            raise RefusedError(
+                f"end is {end!r}; give a moment in ISO 8601 with its offset, such as 2026-03-01T12:00:00Z."
+            )
+        return cls(
+            sampling=sampling, end=None if told is None else told.astimezone(UTC).replace(microsecond=0)
+        )
+
+
+def impossible(edit: Edit, *, start: datetime, needed: datetime, now: datetime) -> str | None:
+    """Say why a running test cannot be edited so, or None where it can.
+
+    It copies whole per cents, and lasts 1 hour to 30 days from its `start` (SageMaker's developer guide). It must not
+    end before `needed`, when the rollout may still look at its shadow.
+    """
+    share, end = edit.sampling, edit.end
+    if share is None and end is None:
+        return "nothing to edit was given; give another sampling, another end, or both"
+    if share is not None and not (0.01 <= share <= 1 and abs(share * 100 - round(share * 100)) < 1e-9):
+        return f"sampling is {share:g}; a managed test copies whole per cents, so give a share of 0.01 to 1 in steps of 0.01"
+    if end is None:
+        return None
+    first = max(start + timedelta(seconds=SHORTEST_TEST), needed, now)
+    last = start + timedelta(seconds=LONGEST_TEST)
+    if first <= end <= last:
+        return None
+    return (
+        f"the test cannot end at {end:%Y-%m-%d %H:%M:%S} UTC; SageMaker lets one last 1 hour to 30 days, and this rollout "
+        f"may need its shadow until {needed:%Y-%m-%d %H:%M:%S} UTC, so give a moment between "
+        f"{first:%Y-%m-%d %H:%M:%S} and {last:%Y-%m-%d %H:%M:%S} UTC, or end the rollout with remove or promote"
+    )
+
+
+def needed_until(spec: RolloutSpec, *, opened: datetime, longer: int) -> datetime:
+    """Return until when a rollout may need its shadow: the longest window, what people added, judging, and approval.
+
+    `opened` is when its window opened, or will at the latest; `longer` are the seconds that people added.
+    """
+    window = spec.window
+    seconds = window.warm_up + window.period + window.maximum + longer + window.lag + JUDGING
+    return opened + timedelta(seconds=seconds + spec.promotion.kept)
 
 
 def _variant(variant: Mapping[str, Any]) -> dict[str, Any]:

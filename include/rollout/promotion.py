@@ -99,6 +99,11 @@ class PromotionSection(Section):
         description="seconds that the promoted candidate is watched, and taken back on evidence; 0: it is not",
     )
 
+    @property
+    def kept(self) -> int:
+        """Return for how many seconds the shadow may stay behind the window, while a person is asked to approve."""
+        return self.approval_timeout if self.approval and self.keep_shadow else 0
+
     def instances(self, production: tuple[str, int], shadow: tuple[str, int]) -> tuple[str, int]:
         """Return type and count of the promoted candidate's instances, given those that serve both variants now.
 

@@ -23,8 +23,8 @@ from include.rollout.section import InstanceType, Name, Section
 from include.rollout.window import WindowSection
 
 S3Uri = Annotated[str, Field(pattern=S3_URI)]
-_LONGEST_TEST = 30 * 86400  # seconds that SageMaker lets an inference experiment last
-_JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
+SHORTEST_TEST, LONGEST_TEST = 3600, 30 * 86400  # seconds that SageMaker lets an inference experiment last
+JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
 
 
 class Strategy(StrEnum):
@@ -217,14 +217,12 @@ class RolloutSpec(Section):
         """Return how long a managed test is scheduled for: beyond all the rollout may wait for, an hour to 30 days."""
         # A person may extend the window by its maximum once more.
         longest = self._watched + self.window.maximum
-        if self.promotion.approval and self.promotion.keep_shadow:
-            longest += self.promotion.approval_timeout
-        return min(max(longest, 3600), _LONGEST_TEST)
+        return min(max(longest + self.promotion.kept, SHORTEST_TEST), LONGEST_TEST)
 
     @property
     def _watched(self) -> int:
         window = self.window
-        return window.opening + window.warm_up + window.maximum + window.lag + self.deploy_timeout + _JUDGING
+        return window.opening + window.warm_up + window.maximum + window.lag + self.deploy_timeout + JUDGING
 
     def _unlimited(self) -> list[str]:
         """Say what would go on costing behind the window, where the budget stops nothing."""
@@ -249,10 +247,10 @@ class RolloutSpec(Section):
                 f"strategy is managed with capture.percentage {self.capture.percentage}; a managed test captures "
                 "everything, so set it to 100, or take self_service"
             )
-        if self._watched > _LONGEST_TEST:
+        if self._watched > LONGEST_TEST:
             problems.append(
                 f"strategy is managed and the rollout may watch for {self._watched} s; a managed test lasts at most "
-                f"30 days ({_LONGEST_TEST} s), so shorten window.maximum"
+                f"30 days ({LONGEST_TEST} s), so shorten window.maximum"
             )
         return problems
 

@@ -29,6 +29,12 @@ class Conclusion(StrEnum):
     PROMOTE = "promote"  # end the window now; promote unless a gate contradicts it
     REMOVE = "remove"  # end the window now; roll back
     EXTEND = "extend"  # look for longer
+    EDIT = "edit"  # copy another share of the requests, or let the managed test end at another time
+
+    @property
+    def closes(self) -> bool:
+        """Say whether it ends the window."""
+        return self in (Conclusion.PROMOTE, Conclusion.REMOVE)
 
 
 class End(StrEnum):

@@ -1,23 +1,35 @@
-"""A person's word while a rollout runs: promote now, remove now, or look for longer."""
+"""A person's word while a rollout runs: promote now, remove now, look for longer, or edit its managed test."""
 
 from __future__ import annotations
 
 from include.ledger.objects import Kind, Ledger
 from include.rollout.errors import RefusedError, TerminalError
-from include.rollout.spec import recall
+from include.rollout.experiment import Edit
+from include.rollout.promotion import Settings
+from include.rollout.spec import RolloutSpec, recall
 from include.rollout.verdict import Conclusion
 from include.rollout.window import WindowSection, kept
+from include.steps.edit import extended_end, wanted_edit
 from include.steps.override import unseen
 from include.steps.rollout import Rollout
 from include.steps.watch import is_watching
 
 
-def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, seconds: int = 0) -> str:
+def conclude(
+    rollout: Rollout,
+    action: Conclusion,
+    *,
+    who: str,
+    why: str,
+    seconds: int = 0,
+    edit: Edit | None = None,
+) -> str:
     """Record what a named person asks for and why; the task that watches acts on it at its next look.
 
     A promoted candidate that is still watched can be removed, and nothing else.
     Promoting ends the window early, so no gate can pass on it: it overrides an INCONCLUSIVE verdict and needs
-    promotion.override in the spec, and one period of both variants at least. Raises RefusedError for what cannot be
+    promotion.override in the spec, and one period of both variants at least. An edit is of a managed test alone; an
+    extension moves the end of such a test where the window would outlast it. Raises RefusedError for what cannot be
     done, TerminalError once it is over.
     """
     ledger = rollout.ledger
@@ -43,17 +55,33 @@ def conclude(rollout: Rollout, action: Conclusion, *, who: str, why: str, second
         raise RefusedError(
             f"rollout {rollout.id} cannot be promoted now: {blind}; ask again once its window is open and was looked at."
         )
+    edit = edit or Edit()
+    if action is not Conclusion.EDIT and edit != Edit():
+        raise RefusedError(f"sampling and end were given to {action.value}; they belong to edit alone.")
+    document = {"action": action.value, "who": who.strip(), "why": why.strip(), "seconds": seconds}
     if action is Conclusion.EXTEND:
         _refuse_extension(ledger, seconds, spec.window)
-    key = ledger.append(
-        Kind.CONCLUDE,
-        {"action": action.value, "who": who.strip(), "why": why.strip(), "seconds": seconds},
-        at=rollout.now(),
-    )
-    rollout.headline("conclude")(
-        f"{who} asked to {action.value}" + (f" by {seconds} s" if seconds else "") + f": {why}"
-    )
+        document |= extended_end(rollout, seconds)
+    elif action is Conclusion.EDIT:
+        _refuse_unproven(spec, edit)
+        document |= wanted_edit(rollout, edit)
+    key = ledger.append(Kind.CONCLUDE, document, at=rollout.now())
+    asked = [f"by {seconds} s"] if seconds else []
+    if document.get("sampling") is not None:
+        asked.append(f"to {document['sampling']:.0%} sampling")
+    if document.get("end") is not None:
+        asked.append(f"with the managed test's end at {document['end']}")
+    rollout.headline("conclude")(" ".join([f"{who} asked to {action.value}", *asked]) + f": {why}")
     return key
+
+
+def _refuse_unproven(spec: RolloutSpec, edit: Edit) -> None:
+    """Raise RefusedError for a sampling below 1 where the shadow's own instances are to be promoted."""
+    if spec.promotion.settings is Settings.SHADOW and edit.sampling is not None and edit.sampling < 1:
+        raise RefusedError(
+            f"sampling is {edit.sampling:g} and the spec promotes with the shadow's settings, which are only proven at "
+            "sampling 1; leave it at 1, or start a new rollout with promotion.settings production."
+        )
 
 
 def _refuse_extension(ledger: Ledger, seconds: int, window: WindowSection) -> None:

@@ -6,13 +6,16 @@ from enum import StrEnum
 from typing import Any
 
 from include.ledger.objects import Kind
+from include.rollout.promotion import Settings
 from include.rollout.spec import Mode
 from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.stats.calibration import LEAST_PERIODS, pooled
+from include.steps.edit import least_sampling
 from include.steps.noise import learn
-from include.steps.observe import Closed, concluded
+from include.steps.observe import Closed
 from include.steps.override import objection
 from include.steps.rollout import Rollout
+from include.steps.wishes import concluded
 
 _GATES = "the gates"
 
@@ -29,7 +32,7 @@ def decide(rollout: Rollout) -> Action:
     reason = str(verdict["reason"])
     if verdict["closed"] == Closed.BUDGET:
         reason = f"the budget was spent before the window's end: {reason}"
-    action, end, who, why = _weigh(rollout, said, reason)
+    action, end, who, why = _proven(rollout, _weigh(rollout, said, reason))
     acted = action
     if rollout.spec.mode is Mode.DRY_RUN:
         acted, end = Action.ROLL_BACK, End.DRY_RUN
@@ -104,7 +107,26 @@ def _calibrated(rollout: Rollout) -> tuple[End, str]:
     )
 
 
-def _weigh(rollout: Rollout, said: Verdict, reason: str) -> tuple[Action, End, str, str]:
+_Weighed = tuple[Action, End, str, str]
+
+
+def _proven(rollout: Rollout, weighed: _Weighed) -> _Weighed:
+    """Let the shadow's own instances be promoted only if they carried all requests all the time, whatever was edited."""
+    if weighed[0] is not Action.PROMOTE or rollout.spec.promotion.settings is not Settings.SHADOW:
+        return weighed
+    least = least_sampling(rollout)
+    if least == 1:
+        return weighed
+    return (
+        Action.ROLL_BACK,
+        End.INCONCLUSIVE,
+        _GATES,
+        f"{weighed[3]}; but promotion.settings is shadow and only {least:.0%} of the requests were copied for a while, so "
+        "the shadow's instances are not proven",
+    )
+
+
+def _weigh(rollout: Rollout, said: Verdict, reason: str) -> _Weighed:
     asked = concluded(rollout)
     if said is Verdict.ROLL_BACK:
         return Action.ROLL_BACK, End.ROLLED_BACK, _GATES, reason

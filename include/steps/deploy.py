@@ -7,6 +7,7 @@ from functools import partial
 from include.ledger.objects import Kind, deployment_key
 from include.rollout.stage import Stage, config_name
 from include.steps.creation import CREATING, create
+from include.steps.edit import attend
 from include.steps.experiment import generated_configs, is_managed, start
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
@@ -35,6 +36,8 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     if pending is None:
         config = (generated_configs(rollout) or [config_name(rollout.id, Stage.SHADOW, rollout.baseline)])[-1]
         rollout.write(noted, {"config": config})
+        if is_managed(rollout):
+            attend(rollout)  # what it began with, so that what is edited later is told from it
         share = f"{rollout.spec.sampling:.0%}"
         rollout.headline("SHADOW")(
             f"the shadow serves next to {rollout.baseline.variant} and gets {share} of its requests"

@@ -11,7 +11,6 @@ from include.rollout.errors import DeploymentError
 from include.rollout.experiment import experiment, experiment_name
 from include.rollout.spec import Strategy
 from include.rollout.stage import Stage, candidate_model, our_configs, shadow_variant
-from include.rollout.verdict import Conclusion
 from include.steps.rollout import Rollout, Wait
 
 _GENERATED = deployment_key("generated.")  # notes of the configs that SageMaker made for the experiment
@@ -20,6 +19,11 @@ _GENERATED = deployment_key("generated.")  # notes of the configs that SageMaker
 def is_managed(rollout: Rollout) -> bool:
     """Say whether the rollout's shadow is SageMaker's own test."""
     return rollout.spec.strategy is Strategy.MANAGED
+
+
+def find(rollout: Rollout) -> experiments.Experiment | None:
+    """Return the rollout's test as SageMaker describes it; None where there is none, or is to be none."""
+    return experiments.describe(rollout.clients, _name(rollout)) if is_managed(rollout) else None
 
 
 def known_configs(rollout: Rollout, state: endpoints.EndpointState | None) -> frozenset[str]:
@@ -33,7 +37,7 @@ def known_configs(rollout: Rollout, state: endpoints.EndpointState | None) -> fr
     known |= frozenset(generated_configs(rollout))
     seen = {state.config, state.pending} if state is not None else set()
     strange = {name for name in seen if name} - known
-    found = experiments.describe(rollout.clients, _name(rollout)) if strange else None
+    found = find(rollout) if strange else None
     if found is None:
         return known
     baseline = rollout.baseline
@@ -64,7 +68,7 @@ def start(rollout: Rollout, lease: Lease, wait: Wait | None, *, candidate: str) 
     instead of starting, with SageMaker's reason.
     """
     baseline, spec = rollout.baseline, rollout.spec
-    found = experiments.describe(rollout.clients, _name(rollout))
+    found = find(rollout)
     state = endpoints.describe(rollout.clients, baseline.endpoint)
     endpoints.refuse_foreign(state, baseline.endpoint, known_configs(rollout, state))
     assert state is not None
@@ -100,7 +104,7 @@ def stop(rollout: Rollout, lease: Lease, wait: Wait | None) -> Wait | None:
 
     What it leaves is a config of SageMaker's own; the way back to the baseline's is an update like any other.
     """
-    found = experiments.describe(rollout.clients, _name(rollout)) if is_managed(rollout) else None
+    found = find(rollout)
     if found is None or found.is_over:
         return None
     state = endpoints.describe(rollout.clients, rollout.baseline.endpoint)
@@ -117,21 +121,6 @@ def stop(rollout: Rollout, lease: Lease, wait: Wait | None) -> Wait | None:
         )
     limit = timedelta(seconds=2 * rollout.spec.deploy_timeout)  # the stop, and the update that follows it
     return _wait(rollout, "to be over", wait.until if wait else rollout.now() + limit, Stage.BASELINE)
-
-
-def notice_stop(rollout: Rollout) -> None:
-    """Record it as a person's word to remove the shadow when the experiment was stopped outside the rollout."""
-    found = experiments.describe(rollout.clients, _name(rollout)) if is_managed(rollout) else None
-    if found is None or not found.is_ending or rollout.ledger.keys(f"{Kind.CONCLUDE}/"):
-        return
-    why = f"the managed test {found.name} is {found.status}: {found.reason or 'no reason given'}"
-    document = {
-        "action": Conclusion.REMOVE.value,
-        "who": "somebody outside the rollout",
-        "why": why,
-        "seconds": 0,
-    }
-    rollout.ledger.append(Kind.CONCLUDE, document, at=rollout.now())
 
 
 def _name(rollout: Rollout) -> str:

@@ -19,9 +19,10 @@ from include.rollout.verdict import Verdict, deciding
 from include.rollout.window import Window
 from include.steps.fleets import fleets_of
 from include.steps.noise import noise_of, policy_of
-from include.steps.observe import Closed, asked_extension, read, window_of
+from include.steps.observe import Closed, read, window_of
 from include.steps.pairs import gather
 from include.steps.rollout import Rollout, Wait
+from include.steps.wishes import asked_extension
 
 _READS = 5  # of the closed window, at most, until two agree
 _SILENT = "silent"  # the phase of a wait for an AWS that does not answer

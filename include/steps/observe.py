@@ -19,13 +19,14 @@ from include.rollout.names import moment, timestamp
 from include.rollout.operating import OverheadGate, SaturationGate
 from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, config_name
-from include.rollout.verdict import Conclusion
 from include.rollout.window import Window, floor_to
 from include.steps.budget import overspent
-from include.steps.experiment import is_managed, known_configs, notice_stop
+from include.steps.edit import attend, resamplings
+from include.steps.experiment import is_managed, known_configs
 from include.steps.noise import noise_of, policy_of
 from include.steps.pairs import glimpse
 from include.steps.rollout import Rollout
+from include.steps.wishes import asked_extension, concluded
 
 
 class Closed(StrEnum):
@@ -64,20 +65,22 @@ def observe(rollout: Rollout) -> Progress:
     if stop is not None:  # for good; the endpoint may have gone on to the next stage since
         return Progress(lines=(), again_in=0, closed=Closed(stop["closed"]))
     now = _check_endpoint(rollout)
+    edits = attend(rollout)
     opened = ledger.read(Kind.WINDOW)
     asked = concluded(rollout)
     if asked is not None:
         if opened is None:
             _never_opened(rollout, now, Closed.CONCLUDED)
         line = f"{asked['who']} asked to {asked['action']}: {asked['why']}"
-        return Progress(lines=(line,), again_in=0, closed=Closed.CONCLUDED)
+        return Progress(lines=(*edits, line), again_in=0, closed=Closed.CONCLUDED)
     over = overspent(rollout, now)
     if over is not None:
         if opened is None:
             _never_opened(rollout, now, Closed.BUDGET)
-        return Progress(lines=(over,), again_in=0, closed=Closed.BUDGET)
+        return Progress(lines=(*edits, over), again_in=0, closed=Closed.BUDGET)
     if opened is None:
-        return _open(rollout, now)
+        progress = _open(rollout, now)
+        return replace(progress, lines=(*edits, *progress.lines))
     window = window_of(
         spec,
         moment(opened["opened"]),
@@ -88,7 +91,7 @@ def observe(rollout: Rollout) -> Progress:
         return Progress(lines=(), again_in=0, closed=Closed(opened["closed"]))
     seen = _last_tick(rollout, window)
     until = window.readable(now)
-    lines: list[str] = []
+    lines = list(edits)
     if until > seen:
         _refuse_failed_shards(rollout)
         evidence = replace(read(rollout, window, until), pairs=glimpse(rollout, window, until))
@@ -122,7 +125,7 @@ def window_of(spec: RolloutSpec, opened: datetime, *, extended: bool, longer: in
 
 def read(rollout: Rollout, window: Window, until: datetime, *, whole: bool = False) -> Evidence:
     """Read the evidence from the window's begin to `until`; with `whole` also the percentiles over all of it."""
-    return metrics.read_evidence(
+    found = metrics.read_evidence(
         rollout.clients,
         rollout.variants,
         begin=window.begin,
@@ -135,6 +138,7 @@ def read(rollout: Rollout, window: Window, until: datetime, *, whole: bool = Fal
         utilization=utilization(rollout.spec),
         whole=whole,
     )
+    return replace(found, resamplings=resamplings(rollout))
 
 
 def quantiles(spec: RolloutSpec) -> tuple[str, ...]:
@@ -181,7 +185,6 @@ def _check_endpoint(rollout: Rollout) -> datetime:
     state = endpoints.describe(rollout.clients, baseline.endpoint)
     watched = {config_name(rollout.id, Stage.SHADOW, baseline)}
     if is_managed(rollout):
-        notice_stop(rollout)
         watched |= known_configs(rollout, state)
     endpoints.refuse_foreign(state, baseline.endpoint, watched)
     assert state is not None
@@ -240,26 +243,6 @@ def _open(rollout: Rollout, now: datetime) -> Progress:
         lines=(f"waiting for metrics of both variants (requests so far: {seen})",),
         again_in=min(period / 2, 15),
     )
-
-
-def concluded(rollout: Rollout) -> dict[str, Any] | None:
-    """Return the first word of a person that ends the window, or None."""
-    for document in _asked(rollout):
-        if document["action"] != Conclusion.EXTEND:
-            return document
-    return None
-
-
-def asked_extension(rollout: Rollout) -> int:
-    """Return by how many seconds people have extended the window, at most window.maximum in all."""
-    seconds = sum(
-        document["seconds"] for document in _asked(rollout) if document["action"] == Conclusion.EXTEND
-    )
-    return min(int(seconds), rollout.spec.window.maximum)
-
-
-def _asked(rollout: Rollout) -> list[dict[str, Any]]:
-    return list(rollout.ledger.read_many(rollout.ledger.keys(f"{Kind.CONCLUDE}/")).values())
 
 
 def _never_opened(rollout: Rollout, now: datetime, closed: Closed) -> None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from include.aws import endpoints
+from include.aws import endpoints, experiments
 from include.aws.clients import Clients
-from include.rollout.errors import ForeignChangeError
-from include.rollout.experiment import experiment_name
-from include.rollout.verdict import End, Verdict
+from include.ledger.objects import Kind
+from include.rollout.errors import ForeignChangeError, RefusedError
+from include.rollout.experiment import Edit, experiment_name
+from include.rollout.names import moment
+from include.rollout.verdict import Action, Conclusion, End, Verdict
+from include.steps.conclude import conclude
+from include.steps.decide import decide
+from include.steps.edit import resamplings
+from include.steps.experiment import find
 from include.steps.judge import settle_verdict
+from include.steps.observe import observe
+from include.steps.restore import roll_back
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import Drive, resources, serves
 
@@ -54,17 +63,50 @@ def stop_when_open(clients: Clients, run: Drive, shadow: str) -> threading.Threa
     return thread
 
 
+def edit_when_open(run: Drive, edit: Edit) -> None:
+    """Edit the test as a person does, once a period was looked at."""
+
+    def say() -> None:
+        deadline = time.monotonic() + 60
+        while not run.rollout.ledger.keys("tick/") and time.monotonic() < deadline:
+            time.sleep(0.2)
+        conclude(run.rollout, Conclusion.EDIT, who="Ada", why="it copes", edit=edit)
+
+    threading.Thread(target=say, daemon=True).start()
+
+
+def ask(run: Drive, **edit: Any) -> str:
+    return conclude(run.rollout, Conclusion.EDIT, who="Ada", why="a test", edit=Edit(**edit))
+
+
+def notes(run: Drive, count: int) -> list[dict[str, Any]]:
+    """Look until there are so many notes of the test, and give them."""
+    deadline = time.monotonic() + 60
+    while True:
+        run.lines += observe(run.rollout).lines
+        found = list(run.rollout.ledger.read_many(run.rollout.ledger.keys("test/")).values())
+        if len(found) >= count:
+            assert len(found) == count
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
 def test_a_healthy_candidate_is_promoted_under_productions_name(
     clients: Clients, endpoint: str, drive: Make
 ) -> None:
-    run = managed(drive, sampling=0.5)
+    """On the way its sampling is doubled, and the evidence is held against what was in force."""
+    run = managed(drive, sampling=0.5, window={"length": 40, "maximum": 60})
     run.begin()
     running = experiment_of(clients, run)
     assert running["Status"] == "Running"
     assert running["ShadowModeConfig"]["ShadowModelVariants"][0]["SamplingPercentage"] == 50
     schedule = running["Schedule"]
     assert (schedule["EndTime"] - schedule["StartTime"]).total_seconds() >= 3600
-    assert run.watch() is Verdict.PROMOTE
+    edit_when_open(run, Edit(sampling=1.0))
+    assert run.watch() is Verdict.PROMOTE, "\n".join(run.lines[-20:])
+    completeness = run.rollout.ledger.require("finding/1")["findings"][0]
+    assert [level["sampling"] for level in completeness["details"]["samplings"]] == [0.5, 1.0]
     assert run.finish() is End.PROMOTED
     config, shadows = serves(clients, endpoint)
     described = endpoints.describe_config(clients, config)
@@ -134,3 +176,117 @@ def test_a_managed_rollout_that_died_is_settled(clients: Clients, endpoint: str,
     assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
     assert resources(clients, run.rollout.id) == []
     assert experiment_of(clients, run)["Status"] == "Completed"
+
+
+def test_its_sampling_and_end_are_edited_while_it_runs(
+    clients: Clients, endpoint: str, drive: Make, faults: Callable[..., None]
+) -> None:
+    """Nobody calls the endpoint: looks alone carry an edit out, whoever was killed when."""
+    run = managed(drive, window=LONG)
+    with pytest.raises(RefusedError, match="not running yet"):
+        ask(run, sampling=0.5)
+    run.begin()
+    (begun,) = notes(run, 1)
+    end = moment(begun["end"])
+    later = end + timedelta(hours=2)
+    ask(run, sampling=0.5, end=later)
+    with pytest.raises(RefusedError, match=r"copies 50% .* already, or was asked to"):
+        ask(run, sampling=0.5)
+    edited = notes(run, 2)[1]
+    assert (edited["who"], edited["why"], edited["request"]) == ("Ada", "a test", "conclude/0001")
+    assert edited["was"] == {"sampling": 1.0, "end": begun["end"]}
+    described = experiment_of(clients, run)
+    assert described["ShadowModeConfig"]["ShadowModelVariants"][0]["SamplingPercentage"] == 50
+    assert (described["Schedule"]["EndTime"], moment(edited["end"])) == (later, later)
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert state.shadow[0].weight == 0.5
+
+    # Killed after SageMaker heard, before anybody noted it.
+    ask(run, sampling=0.25)
+    found = find(run.rollout)
+    assert found is not None
+    experiments.update(clients, found, sampling=0.25, end=found.end)
+    assert notes(run, 3)[2]["who"] == "Ada"
+
+    # Somebody edits it in SageMaker's console while a person's edit waits.
+    ask(run, sampling=0.75)
+    clients.sagemaker.update_inference_experiment(
+        Name=described["Name"], Schedule={"EndTime": later - timedelta(hours=1)}
+    )
+    wait_running(clients, run)
+    theirs, ours = notes(run, 5)[3:]
+    assert (theirs["who"], theirs["sampling"]) == ("somebody outside the rollout", 0.25)
+    assert moment(theirs["end"]) == later - timedelta(hours=1)
+    assert (ours["who"], ours["sampling"], ours["end"]) == ("Ada", 0.75, theirs["end"])
+
+    # What SageMaker refuses is noted, and not asked for again.
+    faults(operation="UpdateInferenceExperiment", code="ValidationException", status=400, times=1)
+    ask(run, sampling=1.0)
+    refused = notes(run, 6)[5]
+    assert (refused["sampling"], "ValidationException" in refused["refused"]) == (0.75, True)
+    run.lines += observe(run.rollout).lines
+    assert len(notes(run, 6)) == 6
+    assert [change.sampling for change in resamplings(run.rollout)] == [0.5, 0.25, 0.75]
+    assert run.step(settle) is End.CRASHED
+    page = run.rollout.ledger.read_page()
+    assert page is not None
+    assert b"changed the sampling from 100 % to 50 %" in page
+
+
+def test_an_edit_that_a_rollout_cannot_take_is_refused_in_a_sentence(clients: Clients, drive: Make) -> None:
+    run = managed(
+        drive,
+        window={**LONG, "maximum": 9000},
+        candidate={"instance_count": 1},
+        promotion={"settings": "shadow"},
+    )
+    run.begin()
+    now = run.rollout.now()
+    for edit, said in (
+        ({}, "nothing to edit"),
+        ({"sampling": 0.5}, "only proven at sampling 1"),
+        ({"end": now + timedelta(hours=3)}, "may need its shadow until"),
+        ({"end": now + timedelta(days=31)}, "1 hour to 30 days"),
+    ):
+        with pytest.raises(RefusedError, match=said):
+            ask(run, **edit)
+    with pytest.raises(RefusedError, match="belong to edit alone"):
+        conclude(run.rollout, Conclusion.REMOVE, who="Ada", why="a test", edit=Edit(sampling=0.5))
+
+    # Somebody lets it end too early: that is told, and an extension moves the end behind the longer window.
+    clients.sagemaker.update_inference_experiment(
+        Name=experiment_of(clients, run)["Name"], Schedule={"EndTime": now + timedelta(minutes=90)}
+    )
+    wait_running(clients, run)
+    notes(run, 2)
+    assert any("may end before the rollout is through" in line for line in run.lines)
+    conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="a quiet night", seconds=300)
+    moved = notes(run, 3)[2]
+    assert moment(moved["end"]) >= now + timedelta(seconds=9000 + 300 + 3600)
+    run.step(settle)
+
+
+def test_the_shadows_instances_are_not_promoted_after_somebody_sampled_less(
+    clients: Clients, drive: Make
+) -> None:
+    run = managed(drive, window=LONG, promotion={"settings": "shadow"})
+    run.begin()
+    found = find(run.rollout)
+    assert found is not None
+    experiments.update(clients, found, sampling=0.5, end=found.end)
+    wait_running(clients, run)
+    notes(run, 2)
+    verdict = {"verdict": "PROMOTE", "reading": 1, "closed": "end", "gate": None, "evidence": ""}
+    run.rollout.write(Kind.VERDICT, {**verdict, "reason": "every gate that binds passed"})
+    assert decide(run.rollout) is Action.ROLL_BACK
+    run.step(roll_back)
+    assert run.step(settle) is End.INCONCLUSIVE
+    assert "only 50% of the requests were copied" in run.rollout.ledger.require("decision")["why"]
+
+
+def wait_running(clients: Clients, run: Drive) -> None:
+    deadline = time.monotonic() + 60
+    while experiment_of(clients, run)["Status"] != "Running":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from include.gates.look import look_at
 from include.gates.reading import Reading
 from include.gates.rules import assess
 from include.rollout.columns import Column, Columns, Label
-from include.rollout.evidence import Evidence
+from include.rollout.evidence import Evidence, Resampling
 from include.rollout.gate import AgreementGate, CompletenessGate, GatePolicy, Outcome
 from include.rollout.moments import Moments
 from include.rollout.pairs import MOST_SEGMENTS, Pairs, Records, Tally
@@ -160,6 +161,21 @@ def test_a_sample_has_the_partners_that_were_copied():
     assert found(counted([0], [10_000], **records), sampling=1.0).outcome is Outcome.INCONCLUSIVE
 
 
+def test_partners_are_expected_at_the_shares_that_were_in_force():
+    records = {"production": Records(read=20_000, matched=15_000, unmatched=5_000)}
+    pairs = counted([0], [15_000], **records)
+    table = table_of(pairs, periods=4)
+    assert agreement(GATE, table, Reading(number=1)).outcome is Outcome.INCONCLUSIVE
+    half = BEGIN + timedelta(seconds=2 * PERIOD)
+    shadow = np.array([5000.0, 5000.0, 2500.0, 2500.0])
+    told = replace(
+        table,
+        columns={**table.columns, "shadow_invocations": shadow},
+        resamplings=(Resampling(after=half, by=half, sampling=0.5),),
+    )
+    assert agreement(GATE, told, Reading(number=1)).outcome is Outcome.PASS
+
+
 def test_a_window_that_was_cut_short_passes_nothing():
     assert found(counted([0], [10_000]), reading=0).outcome is Outcome.INCONCLUSIVE
 
@@ -179,8 +195,6 @@ def evidence(pairs, invocations=1000.0):
 
 
 def table_evidence(pairs: Pairs | None, invocations: float) -> Evidence:
-    from datetime import timedelta
-
     from include.rollout.evidence import Period
 
     rows = tuple(

@@ -1,12 +1,14 @@
 """Whether there is enough evidence of the right traffic."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from include.gates.completeness import completeness, min_sample
 from include.gates.reading import Reading
 from include.gates.table import Table
+from include.rollout.evidence import Resampling
 from include.rollout.gate import CompletenessGate, MinSampleGate, Outcome
 
 FIRST = Reading(number=1)
@@ -87,3 +89,58 @@ def test_each_variant_needs_the_planned_requests(measured, requests, outcome):
 def test_an_idle_shadow_is_no_data_for_the_minimum_sample(measured):
     table = Table.of(measured([600] * 20, [None] * 20))
     assert min_sample(MinSampleGate(requests=1), table, FIRST).outcome is Outcome.NO_DATA
+
+
+def resampled(evidence, *changes):
+    """Say that the sampling was changed: (seconds after the begin, seconds until it was in force, the new one)."""
+    return replace(
+        evidence,
+        resamplings=tuple(
+            Resampling(
+                after=evidence.begin + timedelta(seconds=after),
+                by=None if by is None else evidence.begin + timedelta(seconds=by),
+                sampling=sampling,
+            )
+            for after, by, sampling in changes
+        ),
+    )
+
+
+EDITED = ([600] * 20, [300] * 10 + [411, 502] + [600] * 8)
+
+
+def test_a_window_in_which_the_sampling_was_changed_is_held_against_what_was_in_force(measured):
+    evidence = measured(*EDITED)
+    assert found(evidence).outcome is Outcome.INCONCLUSIVE
+    finding = found(resampled(evidence, (101, 119, 1.0)))
+    assert finding.outcome is Outcome.PASS
+    assert "50 % (it answered 50 %), 100 % (it answered 100 %); left out are 2 periods" in finding.reason
+
+
+@pytest.mark.parametrize("low", [slice(0, 10), slice(12, 20)])
+def test_other_traffic_before_or_after_a_change_is_a_mismatch_all_the_same(measured, low):
+    production, shadow = EDITED
+    shadow = [n * 0.9 if i in range(20)[low] else n for i, n in enumerate(shadow)]
+    finding = found(resampled(measured(production, shadow), (101, 119, 1.0)))
+    assert finding.outcome is Outcome.INCONCLUSIVE
+    assert "did not see the same traffic" in finding.reason
+
+
+def test_a_change_that_is_under_way_or_never_settled_raises_no_alarm(measured):
+    assert found(resampled(measured([600] * 20, [300] * 10 + [123] * 10), (100, None, 0.2))).outcome is (
+        Outcome.PASS
+    )
+    assert found(resampled(measured([600] * 20, [7] * 20), (-50, None, 0.2))).outcome is Outcome.PASS
+
+
+def test_a_change_before_the_window_counts_for_all_of_it(measured):
+    evidence = resampled(measured([600] * 20, [120] * 20), (-60, -30, 0.2))
+    assert found(evidence).outcome is Outcome.PASS
+    assert found(measured([600] * 20, [120] * 20)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_share_copied_at_least_is_the_lower_one_while_it_changes(measured):
+    table = Table.of(resampled(measured([600] * 5, [300] * 5), (11, 29, 1.0), (35, None, 0.1)))
+    assert table.shares[0] == 0.5
+    assert [str(share) for share in table.shares[1:]] == ["nan", "nan", "nan", "nan"]
+    assert list(table.least_shares) == [0.5, 0.5, 0.5, 0.1, 0.1]

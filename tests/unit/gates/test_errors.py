@@ -1,11 +1,15 @@
 """Error rates against production and against a fixed limit."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
 from include.gates.errors import error_rate, error_rate_curve, error_threshold, error_threshold_curve
 from include.gates.reading import Contradiction, Reading
 from include.gates.table import Table
+from include.rollout.evidence import Resampling
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, Outcome
 from include.stats.proportions import Counts, difference_upper
 
@@ -108,3 +112,66 @@ def test_a_shadow_that_fails_every_request_is_contradicted_and_has_limits(measur
     assert finding.outcome is Outcome.FAIL
     assert finding.low > 0
     assert finding.high == 1
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_equal_variants_stay_equal_when_the_sampling_is_changed_while_errors_rise(measured, edited):
+    """The sums of both compare a busy hour with a quiet one; without knowing of the change the gate is fooled."""
+    rng = np.random.default_rng(11)
+    passed = covered = 0
+    for _ in range(200):
+        rate = np.repeat([0.002, 0.03], 20)
+        share = np.repeat([0.1, 1.0], 20)
+        n_p = rng.poisson(3000, 40)
+        ns = rng.binomial(n_p, share)
+        evidence = measured(
+            n_p.tolist(),
+            ns.tolist(),
+            production_errors=rng.binomial(n_p, rate).tolist(),
+            shadow_errors=rng.binomial(ns, rate).tolist(),
+            sampling=0.1,
+        )
+        change = Resampling(
+            after=evidence.begin + timedelta(seconds=200),
+            by=evidence.begin + timedelta(seconds=200),
+            sampling=1.0,
+        )
+        known = replace(evidence, resamplings=(change,) if edited else ())
+        finding = error_rate(GATE, Table.of(known), FIRST)
+        passed += finding.outcome is Outcome.PASS
+        covered += finding.low <= 0 <= finding.high
+    if edited:
+        assert passed >= 190
+        assert covered >= 170
+    else:
+        assert (passed, covered) == (0, 0)
+
+
+def test_no_worse_candidate_passes_because_its_copies_are_of_a_quiet_hour(measured):
+    rng = np.random.default_rng(12)
+    passed = 0
+    for _ in range(200):
+        rate = np.repeat([0.002, 0.03], 20)
+        n_p = rng.poisson(3000, 40)
+        ns = rng.binomial(n_p, np.repeat([1.0, 0.1], 20))
+        evidence = measured(
+            n_p.tolist(),
+            ns.tolist(),
+            production_errors=rng.binomial(n_p, rate).tolist(),
+            shadow_errors=rng.binomial(ns, 1.6 * rate + 0.005).tolist(),
+            sampling=1.0,
+        )
+        at = evidence.begin + timedelta(seconds=200)
+        changed = replace(evidence, resamplings=(Resampling(after=at, by=at, sampling=0.1),))
+        passed += error_rate(GATE, Table.of(changed), FIRST).outcome is Outcome.PASS
+        assert error_rate(GATE, Table.of(evidence), FIRST).outcome is Outcome.PASS, (
+            "the sums alone are fooled"
+        )
+    assert passed <= 10
+
+
+def test_a_window_of_nothing_but_a_change_is_no_data(measured):
+    evidence = measured([600] * 8, [300] * 8)
+    change = Resampling(after=evidence.begin, by=None, sampling=0.1)
+    table = Table.of(replace(evidence, resamplings=(change,)))
+    assert error_rate(GATE, table, FIRST).outcome is Outcome.NO_DATA

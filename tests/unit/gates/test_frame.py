@@ -6,7 +6,8 @@ import numpy as np
 
 from include.gates.frame import frame_of, table_of
 from include.gates.table import Table
-from include.rollout.evidence import Threshold
+from include.rollout.evidence import Resampling, Threshold
+from tests.unit.gates.conftest import BEGIN
 
 
 def test_a_frame_holds_the_whole_table(measured):
@@ -18,6 +19,10 @@ def test_a_frame_holds_the_whole_table(measured):
             whole={"shadow": {"p99": 15_000.0}, "production": {}},
             thresholds=(Threshold(label="p90", production_us=1.0, shadow_us=2.0),),
             stable=False,
+            resamplings=(
+                Resampling(after=BEGIN, by=BEGIN, sampling=0.2),
+                Resampling(after=BEGIN, by=None, sampling=1.0),
+            ),
         )
     )
     frame, window = frame_of(table)

@@ -48,3 +48,30 @@ def test_a_window_that_the_budget_closed_says_so(store):
     story = Story(store, "manual__1").served().measure(4)
     story.judge("INCONCLUSIVE", findings(), closed="budget")
     assert "the window closed because the budget was spent" in [why for *_, why in told(store, story)]
+
+
+def test_an_edit_of_a_managed_test_is_told_with_who_changed_what(store):
+    story = Story(store, "manual__1").served()
+    early, late = "2026-03-01T14:00:00Z", "2026-03-01T18:00:00Z"
+    begun = {"sampling": 0.5, "end": early, "was": None, "who": "the rollout", "why": "", "refused": None}
+    story.write("test/0001", begun)
+    wish = {"action": "edit", "who": "ada", "why": "a quiet night", "seconds": 0}
+    story.write("conclude/0001", {**wish, "sampling": 1.0, "end": late})
+    both = {"sampling": 0.5, "end": early}
+    done = {**begun, "sampling": 1.0, "end": late, "was": both, "who": "ada", "why": "a quiet night"}
+    story.write("test/0002", done)
+    story.write("test/0003", {**done, "was": both, "who": "SageMaker", "refused": "it is too late"})
+    events = told(store, story)
+    assert (
+        "the rollout",
+        "began the managed test with 50 % copied, until 2026-03-01 14:00:00 UTC",
+        "",
+    ) in events
+    asked = "asked to edit the sampling to 100 % and the test's end to 2026-03-01 18:00:00 UTC"
+    assert ("ada", asked, "a quiet night") in events
+    changed = (
+        "changed the sampling from 50 % to 100 % and "
+        "the test's end from 2026-03-01 14:00:00 UTC to 2026-03-01 18:00:00 UTC"
+    )
+    assert ("ada", changed, "a quiet night") in events
+    assert ("SageMaker", "refused to edit the managed test", "it is too late") in events

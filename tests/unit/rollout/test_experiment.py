@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from include.rollout.baseline import Baseline
-from include.rollout.errors import SpecError
-from include.rollout.experiment import experiment
+from include.rollout.errors import RefusedError, SpecError
+from include.rollout.experiment import Edit, Terms, experiment, impossible, needed_until
 from include.rollout.spec import RolloutSpec, merge, parse
 
 DAY = 86400
@@ -90,3 +90,59 @@ def test_its_schedule_is_beyond_all_that_the_rollout_may_wait_for() -> None:
 def test_what_a_managed_test_cannot_do_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SpecError, match=said):
         spec(**changes)
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NEEDED = START + timedelta(hours=5)
+
+
+def ends(**after: float) -> Edit:
+    return Edit(end=START + timedelta(**after))
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (Edit(), "nothing to edit was given"),
+        (Edit(sampling=0.0), "sampling is 0; a managed test copies whole per cents"),
+        (Edit(sampling=0.125), "sampling is 0.125"),
+        (Edit(sampling=1.01), "give a share of 0.01 to 1"),
+        (ends(minutes=59), "1 hour to 30 days"),
+        (ends(hours=4), "may need its shadow until 2026-01-01 05:00:00 UTC"),
+        (ends(days=30, seconds=1), "between 2026-01-01 05:00:00 and 2026-01-31 00:00:00 UTC"),
+    ],
+)
+def test_an_edit_that_a_running_test_cannot_take_is_named(edit: Edit, said: str) -> None:
+    why = impossible(edit, start=START, needed=NEEDED, now=START + timedelta(hours=2))
+    assert why is not None
+    assert said in why
+
+
+@pytest.mark.parametrize("edit", [Edit(sampling=0.01), Edit(sampling=0.29), ends(hours=5), ends(days=30)])
+def test_an_edit_within_the_limits_is_possible(edit: Edit) -> None:
+    assert impossible(edit, start=START, needed=NEEDED, now=START + timedelta(hours=2)) is None
+
+
+def test_a_test_is_needed_for_the_longest_window_its_judging_and_an_approval() -> None:
+    asked = spec(window={"length": 3600, "maximum": 7200, "lag": 180, "warm_up": 300})
+    until = needed_until(asked, opened=START, longer=600)
+    assert until == START + timedelta(seconds=300 + 60 + 7200 + 600 + 180 + 3600)
+    kept = spec(promotion={"approval": True, "keep_shadow": True, "approval_timeout": DAY})
+    assert needed_until(kept, opened=START, longer=0) > START + timedelta(days=1)
+    assert asked.test_seconds >= (needed_until(asked, opened=START, longer=7200) - START).total_seconds()
+
+
+def test_an_edit_says_what_it_is_about_and_leaves_the_rest() -> None:
+    before = Terms(sampling=1.0, end=START)
+    after = before.edited(Edit(sampling=0.5))
+    assert after == Terms(sampling=0.5, end=START)
+    assert Terms(sampling=0.5, end=NEEDED).unedited(Edit(sampling=0.5), before) == Terms(
+        sampling=1.0, end=NEEDED
+    )
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-03-01T12:00:00"])
+def test_a_moment_without_its_offset_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError, match="ISO 8601 with its offset"):
+        Edit.of(None, text)
+    assert Edit.of(0.5, "2026-01-01T01:00:00.5+01:00") == Edit(sampling=0.5, end=START)
