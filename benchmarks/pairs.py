@@ -1,15 +1,16 @@
-"""Captures into pairs: ours beside json + pandas, interleaved in one run, on the same files.
+"""Captures into pairs: ours beside json + pandas and local Spark, interleaved in one run, on the same files.
 
     python benchmarks/pairs.py [--pairs 1000000] [--rounds 3] [--folder DIR] [--ours] [--make]
-                              [--simdjson PYTHON] [--write]
+                              [--simdjson PYTHON] [--spark PYTHON] [--write]
 
 The captures are SageMaker's, of both variants: CSV inputs of 69 columns, a probability as the answer, an InferenceId
 each, five minutes a file. Both sides do the same: parse, join on the id, count the flips of a decision, mean and 99 %
 of the difference, and flips per segment of an input column; that their answers are equal is checked. Each measurement
 is a process of its own, so that its peak memory is its own; ratios compare one run only. `--folder` keeps the captures
 for another run, `--make` only makes them, `--ours` leaves pandas out. `--simdjson` names a Python that
-has pysimdjson: it only parses every line and looks at nothing, which is less than half of the work. `--write` keeps the
-numbers as dated JSON in benchmarks/results/.
+has pysimdjson: it only parses every line and looks at nothing, which is less than half of the work. `--spark` names one
+that has pyspark, and needs a Java; of Spark, whose work is done by Java, start-up is left out of the seconds, and CPU and
+memory are those of Java. `--write` keeps the numbers as dated JSON in benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,54 @@ def simdjson(folder: Path) -> dict[str, Any]:
     return {"pairs": lines // 2}
 
 
+def spark(folder: Path) -> dict[str, Any]:
+    """Do the same with local Spark on all cores, the fields it reads stated, so that it need not look for them."""
+    from pyspark.sql import functions as f  # type: ignore[import-not-found]
+
+    side = "struct<data:string>"
+    schema = f"captureData struct<endpointInput:{side},endpointOutput:{side}>, eventMetadata struct<inferenceId:string>"
+
+    def rows(side: str) -> Any:
+        read = _session().read.schema(schema).option("recursiveFileLookup", "true").json(str(folder / side))
+        answer = f.col("captureData.endpointOutput.data").cast("double")
+        column = f.split_part(f.col("captureData.endpointInput.data"), f.lit(","), f.lit(COLUMN + 1))
+        return read.select(
+            f.col("eventMetadata.inferenceId").alias("id"),
+            answer.alias("answer"),
+            column.cast("double").alias("at"),
+        )
+
+    joined = rows("production").alias("p").join(rows("shadow").select("id", "answer").alias("s"), "id")
+    difference = f.col("s.answer") - f.col("p.answer")
+    flip = (f.col("p.answer") >= THRESHOLD) != (f.col("s.answer") >= THRESHOLD)
+    segment = sum(((f.col("at") >= edge).cast("int") for edge in EDGES), start=f.lit(0))
+    compared = joined.select(
+        difference.alias("difference"), flip.cast("int").alias("flip"), segment.alias("segment")
+    )
+    compared.cache()  # two things are asked of it
+    n, flips, mean, p99 = compared.agg(
+        f.count("*"), f.sum("flip"), f.avg("difference"), f.percentile("difference", f.lit(0.99))
+    ).first()
+    segments = sorted(row[1] for row in compared.groupBy("segment").agg(f.sum("flip")).collect())
+    return {"pairs": n, "flips": flips, "mean": mean, "p99": p99, "segments": segments}
+
+
+@cache
+def _session() -> Any:
+    from pyspark.sql import SparkSession
+
+    return (
+        SparkSession.builder.master("local[*]")
+        .config("spark.driver.memory", "4g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", os.cpu_count())
+        .getOrCreate()
+    )
+
+
 def measured(tool: str, folder: Path, python: str = sys.executable) -> dict[str, Any]:
     """Run one tool in a process of its own and return what it found and took."""
     done = subprocess.run(
@@ -154,10 +204,19 @@ def measured(tool: str, folder: Path, python: str = sys.executable) -> dict[str,
 
 def run(tool: str, folder: Path) -> None:
     """Do one tool's work and print what it found and took, as JSON."""
+    if tool == "spark":
+        _session()
     began = time.perf_counter()
-    found = {"ours": ours, "pandas": pandas, "simdjson": simdjson}[tool](folder)
+    found = {"ours": ours, "pandas": pandas, "simdjson": simdjson, "spark": spark}[tool](folder)
     seconds = time.perf_counter() - began
-    usage = resource.getrusage(resource.RUSAGE_SELF)
+    if tool == "spark":
+        # stopped and waited for, it counts as one of our children
+        _session().stop()
+        gateway = _session().sparkContext._gateway
+        gateway.shutdown()
+        gateway.proc.stdin.close()
+        gateway.proc.wait(timeout=60)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN if tool == "spark" else resource.RUSAGE_SELF)
     took = {
         "seconds": seconds,
         "cpu": usage.ru_utime + usage.ru_stime,
@@ -179,6 +238,8 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
         tools["pandas"] = sys.executable
     if arguments.simdjson:
         tools["simdjson"] = arguments.simdjson
+    if arguments.spark:
+        tools["spark"] = arguments.spark
     entries = [
         measured(tool, folder, python) for _ in range(arguments.rounds) for tool, python in tools.items()
     ]
@@ -235,8 +296,9 @@ def main() -> None:
     parser.add_argument("--ours", action="store_true")
     parser.add_argument("--make", action="store_true")
     parser.add_argument("--simdjson", metavar="PYTHON")
+    parser.add_argument("--spark", metavar="PYTHON")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--tool", choices=("ours", "pandas", "simdjson"), help=argparse.SUPPRESS)
+    parser.add_argument("--tool", choices=("ours", "pandas", "simdjson", "spark"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.tool:
         run(arguments.tool, arguments.folder)

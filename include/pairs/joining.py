@@ -103,20 +103,22 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
                    {carried}
             FROM fields
         ), keyed AS (
-            SELECT *, CASE WHEN t IS NULL OR NOT isfinite(t) THEN NULL
-                           WHEN {by_id} THEN {_key("id")}
-                           WHEN input IS NOT NULL THEN {_key("kind || chr(10) || input")} END AS key
+            SELECT *, {number_of(terms, "output")} AS number,
+                   CASE WHEN t IS NULL OR NOT isfinite(t) THEN NULL
+                        WHEN {by_id} THEN {_key("hash(id)", "id")}
+                        WHEN input IS NOT NULL THEN {_key("hash(kind, input)", "input")} END AS key
             FROM texts
         ), placed AS (
             SELECT *, CASE WHEN input IS NULL THEN hash(key) ELSE hash(kind, input) END AS cluster FROM keyed
         ), found AS (
-            SELECT key, event, t, id, cluster, output AS answer, {number_of(terms, "output")} AS number,
-                   {raw_output(terms, "output")} AS raw{raw}
+            SELECT key, event, t, id, cluster, output AS answer, number,
+                   {raw_output(terms, "output", "number")} AS raw{raw}
             FROM placed
             WHERE {mine}
         )
-        SELECT key, ({state})::UTINYINT AS state, coalesce(hash(event), hash(t, answer)) AS event, t, {named} AS named,
-               {number} AS number, {output} AS output, {latency_of(terms, "answer")} AS latency{cluster}{segments}
+        SELECT key, ({state})::UTINYINT AS state, CASE WHEN event IS NULL THEN hash(t, answer) ELSE hash(event) END AS event,
+               t, {named} AS named, {number} AS number, {output} AS output,
+               {latency_of(terms, "answer")} AS latency{cluster}{segments}
         FROM found
     """
 
@@ -183,13 +185,13 @@ def _raw(segment: Segment) -> str:
     return f"coalesce({cell(segment.at)}, {sought})" if isinstance(segment.at, int) else sought
 
 
-def _key(text: str) -> str:
-    """Return 128 bits that tell texts apart.
+def _key(hashed: str, text: str) -> str:
+    """Return 128 bits that tell texts apart, given one hash of them.
 
-    The second hash is not of the first's bytes but of bytes that are shifted against it: texts that meet in one do not
-    meet in the other. MD5 takes five times as long.
+    The other hash is not of the same bytes but of bytes that are shifted against it: texts that meet in one do not meet in
+    the other. MD5 takes five times as long.
     """
-    return f"(hash({text})::UHUGEINT << 64) | hash('key: ' || {text})"
+    return f"({hashed}::UHUGEINT << 64) | hash('key: ' || {text})"
 
 
 def _either(name: str, path: str) -> str:

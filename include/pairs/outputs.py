@@ -42,11 +42,11 @@ def number_of(terms: PairsSection, text: str) -> str:
     return f"try_cast({text} AS DOUBLE)" if terms.output in _NUMBERS and terms.at is None else "NULL::DOUBLE"
 
 
-def raw_output(terms: PairsSection, text: str) -> str:
-    """Return what stands in `text` where the output is to be found, as it is, unless `number_of` found it."""
+def raw_output(terms: PairsSection, text: str, number: str) -> str:
+    """Return what stands in `text` where the output is to be found, as it is; NULL where `number_of` found a `number`."""
     match terms.output:
         case Output.SCALAR | Output.VECTOR:
-            return _numbers(terms.at, text)
+            return _numbers(terms.at, text, number)
         case Output.LABEL:
             return _one(terms.at, text)
         case Output.RANKED:
@@ -194,11 +194,11 @@ def literal(text: str) -> str:
 _BLANKS = "' ' || chr(9) || chr(10) || chr(13)"
 
 
-def _numbers(at: Place | None, text: str) -> str:
+def _numbers(at: Place | None, text: str, number: str) -> str:
     if at is None:
         rows = f"replace(trim({text}, {_BLANKS}), chr(10), ',')"
         return (
-            f"CASE WHEN try_cast({text} AS DOUBLE) IS NOT NULL THEN NULL "
+            f"CASE WHEN {number} IS NOT NULL THEN NULL "
             f"WHEN starts_with({rows}, '[') THEN try_cast(try(json_extract({text}, '$[*]')) AS DOUBLE[]) "
             f"ELSE try_cast(string_split({rows}, ',') AS DOUBLE[]) END"
         )

@@ -1,5 +1,6 @@
 """Two variants' captures become pairs, and every record is accounted for."""
 
+import json
 from dataclasses import fields
 from functools import reduce
 from operator import add
@@ -59,6 +60,19 @@ def test_what_is_delivered_twice_counts_once(pairs):
     )
     assert found.all.n == 1
     assert found.production == Records(read=2, repeated=1, matched=1, named=2)
+
+
+def test_records_without_an_event_are_told_apart_by_their_time_and_answer(pairs):
+    """What was answered at another time was not delivered twice."""
+
+    def unnamed(second: float) -> bytes:
+        document = json.loads(record("1", input="a", second=second))
+        del document["eventMetadata"]["eventId"]
+        return json.dumps(document).encode()
+
+    twice = [unnamed(0), unnamed(0), unnamed(1)]
+    found = pairs(twice, twice)
+    assert found.production == found.shadow == Records(read=3, repeated=1, matched=2)
 
 
 def test_an_id_of_several_requests_pairs_nothing(pairs):
