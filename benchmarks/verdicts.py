@@ -15,6 +15,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC
 from pathlib import Path
@@ -23,31 +24,33 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.soak.world.cells import CELLS, Cell, Goal  # noqa: E402
+from tests.soak.world.cells import CELLS, Cell  # noqa: E402
+from tests.soak.world.goal import Goal  # noqa: E402
 from tests.soak.world.trial import Share, pooled_shares  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def told(found: Share, goals: dict[str, Goal]) -> dict[str, Any]:
-    """Return the shares in a form that JSON has, and for each goal what was found, wanted and whether it is met."""
-    wanted = {
-        what: {
-            "found": round(getattr(found, what), 4),
+def told(found: Share, goals: Mapping[str, Goal]) -> dict[str, Any]:
+    """Return the shares in a form that JSON has, and for each goal what was found, its limits and where they stand."""
+    wanted = {}
+    for what, goal in goals.items():
+        held = goal.held(what, found)
+        wanted[what] = {
+            "found": round(held.found, 4) if math.isfinite(held.found) else None,
             **({"least": goal.least} if goal.least > 0 else {}),
             **({"most": goal.most} if goal.most < math.inf else {}),
-            "met": goal.least <= getattr(found, what) <= goal.most,
+            "met": goal.least <= held.found <= goal.most,
+            "stands": held.words,
         }
-        for what, goal in goals.items()
-    }
-    shares = {name: value if math.isfinite(value) else None for name, value in asdict(found).items()}
-    return {**shares, "goals": wanted}
+    return {**asdict(found), "median": found.median if math.isfinite(found.median) else None, "goals": wanted}
 
 
-def share_of(document: dict[str, Any]) -> Share:
+def share_of(document: Mapping[str, Any]) -> Share:
     """Return the shares that a kept part holds."""
     values = {f.name: document[f.name] for f in fields(Share)}
-    return Share(**{name: math.inf if value is None else value for name, value in values.items()})
+    aborts = {int(period): count for period, count in values["aborts"].items()}
+    return Share(**{**values, "aborts": aborts})
 
 
 def keep(path: Path, cell: Cell, number: int, found: Share) -> None:
@@ -56,7 +59,7 @@ def keep(path: Path, cell: Cell, number: int, found: Share) -> None:
     entry = kept["cells"].setdefault(cell.name, {"seed": cell.seed, "parts": {}})
     entry["parts"][str(number)] = {k: v for k, v in told(found, {}).items() if k != "goals"}
     if len(entry["parts"]) == cell.parts:
-        entry["all"] = told(pooled_shares([share_of(p) for p in entry["parts"].values()]), dict(cell.goals))
+        entry["all"] = told(pooled_shares([share_of(p) for p in entry["parts"].values()]), cell.goals)
     kept["cells"] = {each.name: kept["cells"][each.name] for each in CELLS if each.name in kept["cells"]}
     path.write_text(json.dumps(kept, indent=1) + "\n")
 

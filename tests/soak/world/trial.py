@@ -1,6 +1,7 @@
 """Rollouts of a simulated endpoint, decided by the real gates as the product decides them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -42,7 +43,17 @@ class Share:
     inconclusive: float
     finally_promoted: float  # at the end of the extension
     finally_inconclusive: float
-    median: float  # period of the abort, infinite where fewer than half were aborted
+    aborts: Mapping[int, int]  # period -> how many were aborted after it
+
+    def aborted_by(self, period: float) -> int:
+        """Return how many rollouts were aborted after so many periods or fewer."""
+        return sum(count for after, count in self.aborts.items() if after <= period)
+
+    @property
+    def median(self) -> float:
+        """The median period of the abort, infinite where fewer than half were aborted."""
+        known = np.repeat([float(after) for after in self.aborts], list(self.aborts.values()))
+        return float(np.median(np.concatenate((known, np.full(self.runs - known.size, np.inf)))))
 
 
 def decide(evidence: Evidence, policy: GatePolicy, *, length: int, noise: Noise = PRIOR) -> Trial:
@@ -80,7 +91,7 @@ def share(
         if calibrations and run % 10 == 0:
             noise = learned(replace(world, periods=length), seed=seed + 1000 + run, runs=calibrations)
         trials.append(decide(evidence, policy, length=length, noise=noise))
-    when = [np.inf if trial.aborted_after is None else trial.aborted_after for trial in trials]
+    aborts = Counter(trial.aborted_after for trial in trials if trial.aborted_after is not None)
     firsts, finals = [trial.first for trial in trials], [trial.final for trial in trials]
     return Share(
         runs=runs,
@@ -89,15 +100,17 @@ def share(
         inconclusive=firsts.count(Verdict.INCONCLUSIVE) / runs,
         finally_promoted=finals.count(Verdict.PROMOTE) / runs,
         finally_inconclusive=finals.count(Verdict.INCONCLUSIVE) / runs,
-        median=float(np.median(when)),
+        aborts=dict(sorted(aborts.items())),
     )
 
 
 def pooled_shares(parts: Sequence[Share]) -> Share:
-    """Return the shares of equally many rollouts each together; the median is the parts' median."""
-    means = {f.name: float(np.mean([getattr(part, f.name) for part in parts])) for f in fields(Share)}
-    median = float(np.median([part.median for part in parts]))
-    return Share(**{**means, "runs": sum(part.runs for part in parts), "median": median})
+    """Return the shares of equally many rollouts each together."""
+    means = {
+        f.name: float(np.mean([getattr(p, f.name) for p in parts])) for f in fields(Share) if f.type is float
+    }
+    aborts = sum((Counter(part.aborts) for part in parts), Counter())
+    return Share(**means, runs=sum(part.runs for part in parts), aborts=dict(sorted(aborts.items())))
 
 
 def learned(world: World, *, seed: int, runs: int) -> Noise:
@@ -111,10 +124,9 @@ def learned(world: World, *, seed: int, runs: int) -> Noise:
 
 
 def _read(table: Table, policy: GatePolicy, reading: Reading, noise: Noise) -> tuple[Verdict, int | None]:
-    found: Look = look_at(table, policy, readings=False, noise=noise)
+    found: Look = look_at(table, policy, readings=True, noise=noise)
     if found.aborts:
         return Verdict.ROLL_BACK, found.crossed_after
-    found = look_at(table, policy, readings=True, noise=noise)
     reading = replace(reading, contradictions=found.contradictions, log_es=found.log_es)
     return fold([assess(rule, table, reading, noise) for rule in policy.rules]), None
 
