@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.soak.world.endpoint import World
 from tests.soak.world.goal import Goal
-from tests.soak.world.trial import Share, share
+from tests.soak.world.trial import AGREEING, POLICY, Share, share
 
 LENGTH = 60
 RUNS = 200  # of one part
@@ -37,6 +37,7 @@ class Cell:
         """Return what becomes of one part's rollouts; it depends on the cell's seed and the number alone."""
         return share(
             self.world,
+            AGREEING if self.world.captured else POLICY,
             seed=self.seed + number,
             runs=RUNS,
             length=LENGTH,
@@ -94,6 +95,7 @@ CELLS = (
     _equal("harsh, calibrated", parts=4, calibrations=3, **HARSH),
     _equal("containers report their time", timed=True),
     _equal("containers report their time, harsh, calibrated", parts=4, calibrations=3, timed=True, **HARSH),
+    _equal("production flips 3 % itself, measured", calibrations=1, rate=5.0, captured=True, own_flips=0.03),
     Cell(
         name="harmless, +4 %",
         world=replace(TWO_HOURS, ratio=1.04),
@@ -109,6 +111,7 @@ CELLS = (
     _bad("tail +25 %, containers report their time", found_by=8, found=0.95, tail=1.25, timed=True),
     _bad("tail +50 %", found_by=5, tail=1.5),
     _bad("errors x5", found_by=8, shadow_error_rate=0.005),
+    _bad("2 % of the answers flip, 5 a second", found_by=9, rate=5.0, captured=True, flips=0.02),
     _bad("+25 %, half sampled", found_by=4, ratio=1.25, sampling=0.5),
     _bad("+40 %, a tenth sampled", found_by=6, ratio=1.4, sampling=0.1),
     Cell(

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,11 @@ class World:
     tail: float = 1.0  # how far the shadow's latencies above its own p90 are stretched
     missing: float = 0.0  # share of periods that the store lost, of each variant on its own
     margin: float = 0.10
+    captured: bool = False  # all answers are captured
+    flips: float = (
+        0.0  # share of the captured pairs in which the shadow decides otherwise than production ...
+    )
+    own_flips: float = 0.0  # ... beside those in which two copies of production differ
     timed: bool = False  # each container reports its own time, and all answers are captured
 
 
@@ -136,7 +142,7 @@ def window(world: World, rng: np.random.Generator) -> Evidence:
         production=tuple(rows["production"]),
         shadow=tuple(rows["shadow"]),
         thresholds=thresholds,
-        pairs=_timed_pairs(world, when, copied, latency) if world.timed else None,
+        pairs=_pairs(world, rng, when, copied, latency) if world.timed or world.captured else None,
     )
 
 
@@ -146,12 +152,38 @@ def windows(world: World, *, seed: int, runs: int) -> Iterator[Evidence]:
         yield window(world, np.random.default_rng((seed, run)))
 
 
-def _timed_pairs(world: World, when: np.ndarray, copied: np.ndarray, latency: dict[str, np.ndarray]) -> Pairs:
-    """Return the captures of the window, laid side by side: answers that agree, and both containers' times."""
-    mine = when[copied]
-    p, s = np.log(latency["production"][copied]), np.log(latency["shadow"])
-    p, s, mine = (v[mine >= world.warm_up] for v in (p, s, mine))
-    starts = int(BEGIN.timestamp()) + (mine - world.warm_up) * world.period
+def _pairs(
+    world: World,
+    rng: np.random.Generator,
+    when: np.ndarray,
+    copied: np.ndarray,
+    latency: dict[str, np.ndarray],
+) -> Pairs:
+    """Return the captures of the window, laid side by side: whether answers agree, and both containers' times."""
+    inside = when[copied] >= world.warm_up
+    starts = int(BEGIN.timestamp()) + (when[copied][inside] - world.warm_up) * world.period
+    n, alone = starts.size, int((when[~copied] >= world.warm_up).sum())
+    found, counts = np.unique(starts, return_counts=True)
+    rate = world.flips + world.own_flips
+    flips = rng.binomial(counts, rate) if rate else np.zeros_like(counts)
+    timed: dict[str, Any] = {}
+    if world.timed:
+        p, s = np.log(latency["production"][copied])[inside], np.log(latency["shadow"])[inside]
+        timed = {"latency": Moments(n=n), "paces": {world.margin: _pace(world, starts, p, s)}}
+    return Pairs(
+        period=world.period,
+        production=Records(read=n + alone, matched=n, unmatched=alone),
+        shadow=Records(read=n, matched=n),
+        all=_tally(n, int(flips.sum())),
+        inputs_squared=n,
+        periods=dict(zip(found.tolist(), zip(counts.tolist(), flips.tolist(), strict=True), strict=True)),
+        answers=(1, 2),
+        **timed,
+    )
+
+
+def _pace(world: World, starts: np.ndarray, p: np.ndarray, s: np.ndarray) -> Pace:
+    """Return the log times of production and shadow, pair by pair, held against the margin."""
     excess = s - p - np.log1p(world.margin)
     beyond = np.searchsorted(EDGES, np.abs(excess))
     place = np.where(excess > 0, BINS // 2 + beyond, BINS // 2 - 1 - beyond)
@@ -161,20 +193,11 @@ def _timed_pairs(world: World, when: np.ndarray, copied: np.ndarray, latency: di
     periods: dict[int, dict[int, Signs]] = {}
     for start, level, found in zip(*groups.tolist(), counts.tolist(), strict=True):
         periods.setdefault(start, {})[level] = Signs(counts=tuple(found))
-    n = mine.size
-    alone = int((when[~copied] >= world.warm_up).sum())
-    pairs = {start: (sum(signs.n for signs in levels.values()), 0) for start, levels in periods.items()}
-    return Pairs(
-        period=world.period,
-        production=Records(read=n + alone, matched=n, unmatched=alone),
-        shadow=Records(read=n, matched=n),
-        all=Tally(n=n, same=n, close=n),
-        inputs_squared=n,
-        periods=pairs,
-        answers=(1, 2),
-        latency=Moments(n=n),
-        paces={world.margin: Pace(periods=periods)},
-    )
+    return Pace(periods=periods)
+
+
+def _tally(pairs: int, flips: int) -> Tally:
+    return Tally(n=pairs, same=pairs - flips, close=pairs - flips, flips=flips)
 
 
 def until(evidence: Evidence, periods: int) -> Evidence:
@@ -193,16 +216,16 @@ def _pairs_until(pairs: Pairs | None, end: datetime) -> Pairs | None:
         return None
     last = end.timestamp()
     periods = {start: counts for start, counts in pairs.periods.items() if start < last}
-    n = sum(each for each, _ in periods.values())
+    n, flips = (sum(counts[i] for counts in periods.values()) for i in (0, 1))
     alone = round(pairs.production.unmatched * n / max(1, pairs.all.n))
     return replace(
         pairs,
         production=Records(read=n + alone, matched=n, unmatched=alone),
         shadow=Records(read=n, matched=n),
-        all=Tally(n=n, same=n, close=n),
+        all=_tally(n, flips),
         inputs_squared=n,
         periods=periods,
-        latency=Moments(n=n),
+        latency=Moments(n=n if pairs.paces else 0),
         paces={
             margin: Pace(periods={start: found for start, found in pace.periods.items() if start < last})
             for margin, pace in pairs.paces.items()

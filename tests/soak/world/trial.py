@@ -7,21 +7,24 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.stats import t as student
 
-from include.gates.calibration import calibration_of, log_ratios
+from include.gates.calibration import calibration_of, informed, log_ratios
 from include.gates.look import Look, look_at
 from include.gates.reading import Reading
 from include.gates.rules import assess
 from include.gates.table import Table
 from include.rollout.evidence import Evidence
-from include.rollout.gate import CompletenessGate, ErrorRateGate, GatePolicy, LatencyGate
+from include.rollout.gate import AgreementGate, CompletenessGate, ErrorRateGate, GatePolicy, LatencyGate
+from include.rollout.pairs import Tally
 from include.rollout.verdict import Verdict, fold
-from include.stats.calibration import PRIOR, Noise, pooled
+from include.stats.calibration import PRIOR, Calibration, Noise, pooled
 from tests.soak.world.endpoint import World, until, windows
 
 # What a real endpoint is judged by unless its spec says otherwise, in a world without a minimum sample.
 POLICY = GatePolicy(
     rules=(CompletenessGate(), ErrorRateGate(), *(LatencyGate(quantile=q) for q in ("p50", "p90", "p99")))
 )
+# Where answers are captured, they are to agree as well.
+AGREEING = GatePolicy(rules=(*POLICY.rules, AgreementGate()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +89,12 @@ def share(
     With `calibrations`, so many A/A rollouts of `length` periods come first, anew for every ten rollouts.
     """
     length = length or world.periods
-    trials, noise = [], PRIOR
+    trials, noise, judged = [], PRIOR, policy
     for run, evidence in enumerate(windows(world, seed=seed, runs=runs)):
         if calibrations and run % 10 == 0:
-            noise = learned(replace(world, periods=length), seed=seed + 1000 + run, runs=calibrations)
-        trials.append(decide(evidence, policy, length=length, noise=noise))
+            known = learned(replace(world, periods=length), seed=seed + 1000 + run, runs=calibrations)
+            noise, judged = pooled(known), informed(policy, [each.to_document() for each in known])
+        trials.append(decide(evidence, judged, length=length, noise=noise))
     aborts = Counter(trial.aborted_after for trial in trials if trial.aborted_after is not None)
     firsts, finals = [trial.first for trial in trials], [trial.final for trial in trials]
     return Share(
@@ -113,14 +117,14 @@ def pooled_shares(parts: Sequence[Share]) -> Share:
     return Share(**means, runs=sum(part.runs for part in parts), aborts=dict(sorted(aborts.items())))
 
 
-def learned(world: World, *, seed: int, runs: int) -> Noise:
+def learned(world: World, *, seed: int, runs: int) -> list[Calibration]:
     """Return what so many A/A rollouts on that endpoint teach."""
-    equal = replace(world, ratio=1.0, tail=1.0, shadow_error_rate=None)
-    found = [
-        calibration_of(evidence, rollout_id=str(run))
-        for run, evidence in enumerate(windows(equal, seed=seed, runs=runs))
-    ]
-    return pooled([calibration for calibration in found if calibration is not None])
+    equal = replace(world, ratio=1.0, tail=1.0, shadow_error_rate=None, flips=0.0)
+    found = []
+    for run, evidence in enumerate(windows(equal, seed=seed, runs=runs)):
+        tally = Tally() if evidence.pairs is None else evidence.pairs.all
+        found.append(calibration_of(evidence, rollout_id=str(run), flips=tally.flips, pairs=tally.n))
+    return [calibration for calibration in found if calibration is not None]
 
 
 def _read(table: Table, policy: GatePolicy, reading: Reading, noise: Noise) -> tuple[Verdict, int | None]:
