@@ -29,10 +29,10 @@ class Clients:
     session: boto3.Session
     endpoint_urls: Mapping[str, str]
 
-    def _client(self, service: str, config: Config) -> Any:
+    def _client(self, service: str, config: Config, region: str | None = None) -> Any:
         url = self.endpoint_urls.get(service) or self.endpoint_urls.get("") or None
         with calling(f"Making a client of {service}"):
-            return self.session.client(service, endpoint_url=url, config=config)
+            return self.session.client(service, region_name=region, endpoint_url=url, config=config)
 
     @cached_property
     def sagemaker(self) -> Any:
@@ -58,6 +58,10 @@ class Clients:
     def s3(self) -> Any:
         """Return the S3 client."""
         return self._client("s3", _READING.merge(Config(s3={"addressing_style": "path"})))
+
+    def sns(self, region: str) -> Any:
+        """Return an SNS client: a topic answers in its own region only."""
+        return self._client("sns", _READING, region)
 
     @cached_property
     def account(self) -> str:

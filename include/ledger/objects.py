@@ -19,6 +19,7 @@ __all__ += [
     "failure_key",
     "finding_key",
     "kind_of",
+    "notice_key",
     "removed_key",
     "replay_key",
     "reverted_key",
@@ -70,6 +71,7 @@ class Kind(StrEnum):
     CRASH = "crash"  # settle found no decision that was carried out, and restores the endpoint
     ROLLBACK = "rollback"  # rollback/<n>: a person took a promotion back, asked and done
     COST = "cost"
+    NOTICE = "notice"  # notice/question, notice/end: what people were told
     OUTCOME = "outcome"  # how the rollout ended; once written the rollout is terminal
     REPORT = "report.json"
     REPORT_PAGE = "report.html"
@@ -90,6 +92,7 @@ _MANY = frozenset(
         Kind.WATCH,
         Kind.FAILURE,
         Kind.ROLLBACK,
+        Kind.NOTICE,
     }
 )
 
@@ -128,6 +131,11 @@ def _whole(end: datetime) -> str:
 def deployment_key(stage: str) -> str:
     """Name the deployment of a stage, or a note on the way there (`SHADOW.begun`), in lower case."""
     return f"{Kind.DEPLOYMENT}/{stage.lower()}"
+
+
+def notice_key(about: str) -> str:
+    """Name the notice that people were sent about something."""
+    return f"{Kind.NOTICE}/{about}"
 
 
 def reverted_key() -> str:

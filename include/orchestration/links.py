@@ -22,8 +22,3 @@ class RolloutLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return nothing: the server takes the address from the XCom."""
         return ""
-
-
-def rollout_url(base_url: str, rollout: str) -> str:
-    """Return a rollout's page in the console of the Airflow at `base_url` (its `[api] base_url`)."""
-    return f"{base_url.rstrip('/')}/shadow/rollouts/{rollout}"

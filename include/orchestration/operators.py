@@ -14,8 +14,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.orchestration.asking import who_asked
 from include.orchestration.connection import ledger_place, performing
 from include.orchestration.form import overrides
-from include.orchestration.links import ROLLOUT_URL, RolloutLink, rollout_url
+from include.orchestration.links import ROLLOUT_URL, RolloutLink
 from include.orchestration.triggers import WaitTrigger, WindowTrigger
+from include.rollout.names import page_url
 
 if TYPE_CHECKING:
     from include.steps.rollout import Rollout, Wait
@@ -60,7 +61,7 @@ class StepOperator(BaseOperator):
         from include.steps.rollout import Wait
 
         with performing(context, connection=self.connection(context)) as rollout:
-            context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+            context["ti"].xcom_push(key=ROLLOUT_URL, value=page_url(rollout.run.airflow, rollout.id))
             result = self._linger(rollout, context, self.advance(rollout, context, wait))
             if not isinstance(result, Wait):
                 return result
@@ -151,7 +152,7 @@ class WatchOperator(StepOperator):
 
         with performing(context) as rollout:
             rollout.refuse_if_over()
-            context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+            context["ti"].xcom_push(key=ROLLOUT_URL, value=page_url(rollout.run.airflow, rollout.id))
             watching = is_watching(rollout)
         if watching:
             self.defer(trigger=_looking(context, promoted=True), method_name="closed")
@@ -216,15 +217,17 @@ class ApproveOperator(StepOperator, HITLBranchOperator):
     def _ask(self, context: Any) -> Any:
         """Show what the gates found, and wait as long as the spec says."""
         from include.ledger.objects import Kind
+        from include.steps.notify import tell_question
 
         with performing(context) as rollout:
             spec, verdict = rollout.spec, rollout.ledger.require(Kind.VERDICT)
             self.subject = f"Promote the candidate on endpoint {spec.endpoint.name}?"
-            page = rollout_url(rollout.run.airflow, rollout.id)
+            page = page_url(rollout.run.airflow, rollout.id)
             self.body = (
                 f"Verdict **{verdict['verdict']}**: {verdict['reason']}\n\n[Rollout {rollout.id}]({page})"
             )
             self.response_timeout = timedelta(seconds=spec.promotion.approval_timeout)
+            tell_question(rollout)
         return HITLBranchOperator.execute(self, context)
 
     def execute_complete(self, context: Any, event: Any) -> Any:
@@ -271,7 +274,7 @@ class MonitorOperator(BaseOperator):
         """Begin to watch."""
         with performing(context) as rollout:
             rollout.refuse_if_over()
-            context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+            context["ti"].xcom_push(key=ROLLOUT_URL, value=page_url(rollout.run.airflow, rollout.id))
         self._watch(context)
 
     def closed(self, context: Any, event: Mapping[str, Any]) -> str | None:

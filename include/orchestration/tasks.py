@@ -7,7 +7,8 @@ from typing import Any
 from airflow.sdk import get_current_context
 
 from include.orchestration.connection import another_rollout, performing, task_died
-from include.orchestration.links import ROLLOUT_URL, rollout_url
+from include.orchestration.links import ROLLOUT_URL
+from include.rollout.names import page_url
 
 
 def register() -> str:
@@ -43,7 +44,7 @@ def decide() -> str:
 
     context: Any = get_current_context()
     with performing(context) as rollout:
-        context["ti"].xcom_push(key=ROLLOUT_URL, value=rollout_url(rollout.run.airflow, rollout.id))
+        context["ti"].xcom_push(key=ROLLOUT_URL, value=page_url(rollout.run.airflow, rollout.id))
         return step(rollout).value
 
 

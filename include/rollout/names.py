@@ -46,6 +46,11 @@ def rollout_of(name: str) -> str | None:
     return found[1] if found else None
 
 
+def page_url(airflow: str, rollout: str) -> str:
+    """Return a rollout's page in the console of the Airflow at `airflow` (its `[api] base_url`)."""
+    return f"{airflow.rstrip('/')}/shadow/rollouts/{rollout}"
+
+
 def inference_ids(rollout: str, shard: int) -> Callable[[int], str]:
     """Give what names a shard's requests by their index: unique over the rollout, recognisable by the prefix."""
     return f"{inference_id_prefix(rollout)}{shard}-{{}}".format

@@ -9,6 +9,7 @@ S3_URI = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$"
 INSTANCE_TYPE = r"^ml\.[a-z0-9-]+\.[a-z0-9]+$"
 PERCENTILE = r"^p(\d{1,2})(\.\d{1,2})?$"
 JSON_PATH = r"^\$"
+TOPIC = r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$"
 LABEL = r"^[A-Za-z0-9_.-]{1,40}$"
 
 ALLOWED: Mapping[str, str] = {
@@ -16,5 +17,6 @@ ALLOWED: Mapping[str, str] = {
     S3_URI: "`s3://bucket/prefix`",
     INSTANCE_TYPE: "such as `ml.m5.xlarge`",
     PERCENTILE: "such as `p50`, `p99.9`",
+    TOPIC: "the ARN of an SNS topic that is not FIFO",
     JSON_PATH: "a JSON path, which begins with `$`",
 }

@@ -15,6 +15,7 @@ from include.rollout.creation import CreateSection
 from include.rollout.errors import SpecError
 from include.rollout.gate import GatePolicy
 from include.rollout.mistake import problem, shown
+from include.rollout.notify import NotifySection
 from include.rollout.pattern import S3_URI
 from include.rollout.promotion import PromotionSection, Settings, unwatchable
 from include.rollout.refresh import RefreshSection
@@ -127,6 +128,9 @@ class RolloutSpec(Section):
     promotion: PromotionSection = Field(default_factory=PromotionSection)
     budget: BudgetSection | None = Field(
         default=None, description="left out: the shadow may cost what the window takes"
+    )
+    notify: NotifySection | None = Field(
+        default=None, description="left out: nobody is told; Airflow and the console show it all the same"
     )
     refresh: RefreshSection | None = Field(
         default=None, description="left out: the rollout is only started by a person"
@@ -335,6 +339,7 @@ _MENDED: Mapping[tuple[str, ...], Any] = {
     ("replay", "redaction", "rules"): [{"action": "drop", "column": 0}, {"action": "drop", "path": "$.x"}],
     ("refresh", "schedule"): "@daily",
     ("budget", "limit"): 1.0,
+    ("notify", "topic"): "arn:aws:sns:us-east-1:123456789012:x",
 }
 
 

@@ -19,6 +19,7 @@ from include.steps.creation import ending, is_to_go, is_unfinished, keep, remove
 from include.steps.decide import refused_by_approval
 from include.steps.experiment import generated_configs, known_configs
 from include.steps.generations import remove_former
+from include.steps.notify import tell_end
 from include.steps.reach import refuse_restored
 from include.steps.register import PACKAGE_EXPIRES, candidate_of
 from include.steps.report import write_report
@@ -296,11 +297,12 @@ def _crash(rollout: Rollout) -> str:
 
 
 def _finish(rollout: Rollout, end: End) -> End:
-    """Write the report and give the lease back; both may have happened before."""
+    """Write the report, give the lease back and tell people; all of it may have happened before."""
     write_report(rollout)
     try:
         rollout.leases.release(rollout.lease())
     except (FenceError, LedgerError) as error:
         rollout.headline("settle")(f"the lease is not ours any more: {error}")
+    tell_end(rollout, end)
     rollout.headline("settle")(f"ended {end.value}: {rollout.ledger.require(Kind.OUTCOME)['reason']}")
     return end
