@@ -106,19 +106,14 @@ def update(clients: Clients, experiment: Experiment, *, sampling: float, end: da
                 raise
 
 
-def stop(clients: Clients, name: str, *, production: str, shadow: str, reason: str) -> None:
-    """Ask for the end: production stays, the shadow goes. One that is starting or stopping is left to go on.
+def stop(clients: Clients, arguments: Mapping[str, Any]) -> None:
+    """Ask for the end. One that is starting, being changed or stopping is left to go on.
 
     Where AWS is throttling or erring it may not have heard: whoever finds it running asks again.
     """
-    with calling(f"Stopping inference experiment {name}"):
+    with calling(f"Stopping inference experiment {arguments['Name']}"):
         try:
-            clients.sagemaker_once.stop_inference_experiment(
-                Name=name,
-                ModelVariantActions={production: "Retain", shadow: "Remove"},
-                DesiredState="Completed",
-                Reason=reason[:1024],
-            )
+            clients.sagemaker_once.stop_inference_experiment(**arguments)
         except ClientError as error:
             if code_of(error) != "ConflictException" and not is_transient(error):
                 raise

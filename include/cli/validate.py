@@ -27,10 +27,13 @@ def run(chosen: argparse.Namespace) -> int:
     wrong = 0
     for name in names:
         try:
-            check_expectations(parse(load(name), name), name)
+            spec = parse(load(name), name)
+            check_expectations(spec, name)
         except SpecError as error:
             wrong += 1
             print(error)
         else:
             print(f"{name}: valid")
+            if spec.promotion.warning is not None:
+                print(f"{name}: WARNING: {spec.promotion.warning}")
     return 1 if wrong else 0

@@ -15,6 +15,8 @@ from include.rollout.names import is_rollout_id, timestamp
 
 __all__ = ["SCHEMA", "Kind", "Ledger", "canonical", "content", "deployment_key"]
 __all__ += [
+    "asked_key",
+    "begun_key",
     "digest",
     "failure_key",
     "finding_key",
@@ -136,6 +138,16 @@ def deployment_key(stage: str) -> str:
 def notice_key(about: str) -> str:
     """Name the notice that people were sent about something."""
     return f"{Kind.NOTICE}/{about}"
+
+
+def begun_key(stage: str) -> str:
+    """Name the note that an update towards a stage was about to be asked for."""
+    return deployment_key(f"{stage}.begun")
+
+
+def asked_key(stage: str) -> str:
+    """Name the note that SageMaker took up an update towards a stage."""
+    return deployment_key(f"{stage}.asked")
 
 
 def reverted_key() -> str:

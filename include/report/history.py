@@ -88,6 +88,8 @@ def _deployment(record: Record, tail: str, document: Document) -> _Told:
         yield _ROLLOUT, _OWN_ENDPOINT[tail], ""
         return
     stage, _, begun = tail.partition(".")
+    if begun not in ("", "begun"):
+        return  # a note for the steps: what SageMaker took up, or named
     target = {
         "shadow": "the shadow beside production",
         "promoted": "the candidate in production's place",

@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 from include.rollout.baseline import Baseline
+from include.rollout.promotion import Promoter
 from include.rollout.spec import Mode, RolloutSpec
 
 # Times production's load per instance from which on queueing is likely to be what is measured.
@@ -18,6 +19,8 @@ def refusal(spec: RolloutSpec, baseline: Baseline) -> str | None:
 
     UpdateEndpoint refuses another instance type for a variant that is a scalable target of Application Auto Scaling.
     """
+    if spec.promotion.by is Promoter.SAGEMAKER and spec.mode is Mode.CANDIDATE:
+        return _unrenamable(baseline)
     serving = str(baseline.production["InstanceType"])
     wanted, _ = _promoted(spec, baseline)
     if not baseline.scaling or spec.mode is not Mode.CANDIDATE or wanted == serving:
@@ -33,7 +36,7 @@ def warnings(
 ) -> tuple[str, ...]:
     """Return a sentence for each doubt about the config of the stage SHADOW at `rate` requests/s; none is a refusal."""
     (production,), (shadow,) = config["ProductionVariants"], config["ShadowProductionVariants"]
-    found = []
+    found = [spec.promotion.warning] if spec.promotion.warning else []
     live, beside = production["InitialInstanceCount"], shadow["InitialInstanceCount"]
     each, copied = rate / live, rate * spec.sampling / beside
     if rate > 0 and copied > _HEAVIER * each and shadow["InstanceType"] == production["InstanceType"]:
@@ -72,6 +75,24 @@ def warnings(
                 f"one place and that is {other} meanwhile; name {place} as capture.destination to leave no gap."
             )
     return tuple(found)
+
+
+def _unrenamable(baseline: Baseline) -> str | None:
+    """Say why the candidate cannot serve under another variant name, or None where it can."""
+    if baseline.scaling:
+        return (
+            f"production scales automatically as variant {baseline.variant}, and SageMaker's own Promote would serve the "
+            "candidate under another name, which nothing scales; set promotion.by to rollout, or deregister the scalable "
+            "target first."
+        )
+    made = int(baseline.production["InitialInstanceCount"])
+    if baseline.instance_count > made:
+        return (
+            f"production runs {baseline.instance_count} instances and its endpoint config says {made}, which is what the "
+            "way back from SageMaker's own Promote would start with, since counts are kept by variant name; set "
+            "promotion.by to rollout, or update the endpoint to a config with as many instances first."
+        )
+    return None
 
 
 def _promoted(spec: RolloutSpec, baseline: Baseline) -> tuple[str, int]:

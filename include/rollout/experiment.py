@@ -13,10 +13,12 @@ from include.rollout.names import moment, resource_name
 from include.rollout.spec import JUDGING, LONGEST_TEST, SHORTEST_TEST, RolloutSpec
 from include.rollout.stage import Stage, endpoint_config, shadow_variant
 
+TEST_ROLE = "test"  # of a managed test in its name, and in those of the configs that SageMaker makes for it
+
 
 def experiment_name(rollout: str, baseline: Baseline) -> str:
     """Name the managed test of a rollout."""
-    return resource_name(rollout, "test", baseline.endpoint)
+    return resource_name(rollout, TEST_ROLE, baseline.endpoint)
 
 
 def experiment(
@@ -68,6 +70,42 @@ def experiment(
             **({"KmsKey": capture["KmsKeyId"]} if "KmsKeyId" in capture else {}),
         }
     return arguments
+
+
+def handover(
+    spec: RolloutSpec, baseline: Baseline, *, rollout: str, candidate_model: str, live_count: int
+) -> dict[str, Any]:
+    """Return the StopInferenceExperiment arguments of SageMaker's own Promote: production goes, the shadow serves.
+
+    The candidate gets the instances that the config of the stage PROMOTED has: production's type and `live_count`, the
+    shadow's, or those that the spec names.
+    """
+    config = endpoint_config(
+        spec,
+        baseline,
+        rollout=rollout,
+        stage=Stage.PROMOTED,
+        candidate_model=candidate_model,
+        live_count=live_count,
+    )
+    (promoted,) = config["ProductionVariants"]
+    return {
+        "Name": experiment_name(rollout, baseline),
+        "ModelVariantActions": {baseline.variant: "Remove", shadow_variant(baseline): "Promote"},
+        "DesiredModelVariants": [_variant(promoted)],
+        "DesiredState": "Completed",
+        "Reason": f"rollout {rollout} promotes the candidate",
+    }
+
+
+def withdrawal(rollout: str, baseline: Baseline) -> dict[str, Any]:
+    """Return the StopInferenceExperiment arguments of the way back: production stays, the shadow goes."""
+    return {
+        "Name": experiment_name(rollout, baseline),
+        "ModelVariantActions": {baseline.variant: "Retain", shadow_variant(baseline): "Remove"},
+        "DesiredState": "Completed",
+        "Reason": f"rollout {rollout} takes the shadow away",
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,13 @@ class Settings(StrEnum):
     SHADOW = "shadow"  # the shadow's, allowed only when it carried 100 % of the requests
 
 
+class Promoter(StrEnum):
+    """Who carries the promotion out."""
+
+    ROLLOUT = "rollout"  # an update of our own, under production's variant name
+    SAGEMAKER = "sagemaker"  # the managed test's own Promote, under the shadow's variant name
+
+
 class GuardrailSection(Section):
     """How traffic moves to the promoted candidate, and when SageMaker takes it back. At least one alarm is named."""
 
@@ -66,6 +73,10 @@ class GuardrailSection(Section):
 class PromotionSection(Section):
     """How the candidate takes over, and who must agree."""
 
+    by: Promoter = Field(
+        default=Promoter.ROLLOUT,
+        description="who carries it out: an update of our own, or SageMaker's own Promote of a managed test",
+    )
     settings: Settings = Field(
         default=Settings.PRODUCTION,
         description="instances of the promoted candidate: production's or the shadow's",
@@ -100,6 +111,17 @@ class PromotionSection(Section):
     )
 
     @property
+    def warning(self) -> str | None:
+        """Say what is lost where SageMaker promotes; None where the rollout does."""
+        if self.by is not Promoter.SAGEMAKER:
+            return None
+        return (
+            "promotion.by is sagemaker, so the promoted candidate serves under the shadow's variant name: alarms, "
+            "dashboards and scaling policies that key on production's name see nothing of it, and no alarm can take it "
+            "back; move them to the new name, or set promotion.by to rollout."
+        )
+
+    @property
     def kept(self) -> int:
         """Return for how many seconds the shadow may stay behind the window, while a person is asked to approve."""
         return self.approval_timeout if self.approval and self.keep_shadow else 0
@@ -111,6 +133,29 @@ class PromotionSection(Section):
         """
         kind, count = shadow if self.settings is Settings.SHADOW else production
         return self.instance_type or kind, max(self.instance_count or count, production[1])
+
+
+def unpromotable(promotion: PromotionSection, *, managed: bool) -> list[str]:
+    """Say what SageMaker's own Promote cannot do of what is asked; nothing where the rollout promotes."""
+    if promotion.by is not Promoter.SAGEMAKER:
+        return []
+    problems = []
+    if not managed:
+        problems.append(
+            "promotion.by is sagemaker and strategy is self_service; only a managed test can be promoted by SageMaker, so "
+            "set strategy to managed, or promotion.by to rollout"
+        )
+    if promotion.guardrails is not None:
+        problems.append(
+            "promotion.by is sagemaker and there are promotion.guardrails; SageMaker's Promote moves all traffic at once "
+            "and watches no alarm, so leave guardrails out, or set promotion.by to rollout"
+        )
+    if promotion.approval and not promotion.keep_shadow:
+        problems.append(
+            "promotion.by is sagemaker and promotion.approval takes the shadow away before a person is asked, which ends "
+            "the test; set promotion.keep_shadow to true, or promotion.by to rollout"
+        )
+    return problems
 
 
 def unwatchable(watch: int, rules: Iterable[Gate], *, period: int, length: int) -> list[str]:

@@ -17,7 +17,7 @@ from include.rollout.gate import GatePolicy
 from include.rollout.mistake import problem, shown
 from include.rollout.notify import NotifySection
 from include.rollout.pattern import S3_URI
-from include.rollout.promotion import PromotionSection, Settings, unwatchable
+from include.rollout.promotion import PromotionSection, Settings, unpromotable, unwatchable
 from include.rollout.refresh import RefreshSection
 from include.rollout.replay import ReplaySection
 from include.rollout.section import InstanceType, Name, Section
@@ -173,6 +173,7 @@ class RolloutSpec(Section):
             problems.append(
                 "endpoint.create is set and there is a refresh; a refresh looks for candidates of an endpoint that exists"
             )
+        problems += unpromotable(self.promotion, managed=self.strategy is Strategy.MANAGED)
         problems += unwatchable(
             self.promotion.watch,
             self.gates.rules,

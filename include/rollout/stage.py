@@ -9,6 +9,7 @@ from typing import Any
 
 from include.rollout.baseline import Baseline
 from include.rollout.names import resource_name
+from include.rollout.promotion import Promoter
 from include.rollout.spec import RolloutSpec
 
 SHADOW_VARIANT = "shadow"
@@ -26,6 +27,11 @@ class Stage(StrEnum):
 def shadow_variant(baseline: Baseline) -> str:
     """Name the shadow variant; never production's own name."""
     return SHADOW_VARIANT if baseline.variant != SHADOW_VARIANT else f"{SHADOW_VARIANT}-2"
+
+
+def promoted_variant(spec: RolloutSpec, baseline: Baseline) -> str:
+    """Name the variant that serves the promoted candidate: production's, unless SageMaker's own Promote keeps the shadow's."""
+    return shadow_variant(baseline) if spec.promotion.by is Promoter.SAGEMAKER else baseline.variant
 
 
 def config_name(rollout: str, stage: Stage, baseline: Baseline) -> str:
@@ -77,6 +83,7 @@ def endpoint_config(
         if spec.capture is not None:
             arguments["DataCaptureConfig"] = _capture(spec, baseline)
         return arguments
+    production["VariantName"] = promoted_variant(spec, baseline)
     production["ModelName"] = candidate_model
     shadow = _shadow(spec, baseline, candidate_model)
     production["InstanceType"], production["InitialInstanceCount"] = spec.promotion.instances(

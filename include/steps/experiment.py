@@ -6,14 +6,18 @@ from datetime import datetime, timedelta
 
 from include.aws import endpoints, experiments
 from include.ledger.lease import Lease
-from include.ledger.objects import Kind, deployment_key
+from include.ledger.objects import Kind, begun_key, deployment_key
 from include.rollout.errors import DeploymentError
-from include.rollout.experiment import experiment, experiment_name
+from include.rollout.experiment import experiment, experiment_name, handover, withdrawal
+from include.rollout.promotion import Promoter
 from include.rollout.spec import Strategy
-from include.rollout.stage import Stage, candidate_model, our_configs, shadow_variant
+from include.rollout.stage import Stage, candidate_model, config_name, our_configs, shadow_variant
 from include.steps.rollout import Rollout, Wait
 
 _GENERATED = deployment_key("generated.")  # notes of the configs that SageMaker made for the experiment
+_PROMOTED = deployment_key(
+    "promoted.generated"
+)  # the note of the one that SageMaker promoted the candidate with
 
 
 def is_managed(rollout: Rollout) -> bool:
@@ -34,7 +38,7 @@ def known_configs(rollout: Rollout, state: endpoints.EndpointState | None) -> fr
     known = our_configs(rollout.id, rollout.baseline)
     if not is_managed(rollout):
         return known
-    known |= frozenset(generated_configs(rollout))
+    known |= frozenset(generated_configs(rollout)) | {promoted_config(rollout)}
     seen = {state.config, state.pending} if state is not None else set()
     strange = {name for name in seen if name} - known
     found = find(rollout) if strange else None
@@ -52,7 +56,42 @@ def known_configs(rollout: Rollout, state: endpoints.EndpointState | None) -> fr
         ):
             rollout.write(f"{_GENERATED}{name}", {"config": name})
             known |= {name}
+        elif _is_handed_over(rollout, found, name):
+            known |= {name}
     return known
+
+
+def promoted_config(rollout: Rollout) -> str:
+    """Name the config that the promoted candidate serves with: the stage's, or SageMaker's own as soon as it is known."""
+    noted = rollout.ledger.read(_PROMOTED) if is_managed(rollout) else None
+    if noted is not None:
+        return str(noted["config"])
+    return config_name(rollout.id, Stage.PROMOTED, rollout.baseline)
+
+
+def _is_handed_over(rollout: Rollout, found: experiments.Experiment, name: str) -> bool:
+    """Say whether the config is what SageMaker's Promote made at this rollout's word, and note it once that is done.
+
+    The rollout must have been about to ask. Once the test is over the reason that it was stopped with tells who was
+    heard; a Promote of somebody else's is a foreign change.
+    """
+    baseline, spec = rollout.baseline, rollout.spec
+    if spec.promotion.by is not Promoter.SAGEMAKER or rollout.ledger.read(begun_key(Stage.PROMOTED)) is None:
+        return False
+    candidate = candidate_model(rollout.id, spec, baseline)
+    asked = handover(
+        spec, baseline, rollout=rollout.id, candidate_model=candidate, live_count=baseline.instance_count
+    )
+    if found.is_over and found.reason != asked["Reason"]:
+        return False
+    variant = shadow_variant(baseline)
+    if not experiments.has_generated(
+        rollout.clients, found, name, variant=variant, model=candidate, shadows=()
+    ):
+        return False
+    if found.is_over:
+        rollout.write(_PROMOTED, {"config": name})
+    return True
 
 
 def generated_configs(rollout: Rollout) -> list[str]:
@@ -112,15 +151,44 @@ def stop(rollout: Rollout, lease: Lease, wait: Wait | None) -> Wait | None:
     if found.status in {"Running", "Created"}:
         rollout.leases.check(lease)
         rollout.headline(Stage.BASELINE)(f"stopping the managed test {found.name}")
-        experiments.stop(
-            rollout.clients,
-            found.name,
-            production=rollout.baseline.variant,
-            shadow=shadow_variant(rollout.baseline),
-            reason=f"rollout {rollout.id} takes the shadow away",
-        )
+        experiments.stop(rollout.clients, withdrawal(rollout.id, rollout.baseline))
     limit = timedelta(seconds=2 * rollout.spec.deploy_timeout)  # the stop, and the update that follows it
     return _wait(rollout, "to be over", wait.until if wait else rollout.now() + limit, Stage.BASELINE)
+
+
+def hand_over(rollout: Rollout, lease: Lease, wait: Wait | None, *, candidate: str) -> Wait | None:
+    """Stop the experiment with SageMaker's own Promote; None once the candidate serves under the shadow's name.
+
+    Raises DeploymentError when the experiment ended without promoting, with SageMaker's reason; ForeignChangeError and
+    FenceError as any update does.
+    """
+    baseline = rollout.baseline
+    found = find(rollout)  # before the endpoint: what is over has left it as it is
+    state = endpoints.describe(rollout.clients, baseline.endpoint)
+    endpoints.refuse_foreign(state, baseline.endpoint, known_configs(rollout, state))
+    assert state is not None
+    if state.config == promoted_config(rollout):
+        if state.in_service:
+            return None
+    elif found is None or found.is_over:
+        ended = "is gone" if found is None else f"is {found.status}: {found.reason or 'no reason given'}"
+        raise DeploymentError(
+            f"the managed test {_name(rollout)} {ended}; the candidate was not promoted, so start a new rollout."
+        )
+    elif found.status == "Running" and state.in_service:
+        live = max((v.instance_count for v in state.production), default=baseline.instance_count)
+        rollout.write(begun_key(Stage.PROMOTED), {"stage": Stage.PROMOTED.value})
+        rollout.leases.check(lease)
+        rollout.headline(Stage.PROMOTED)(
+            f"stopping the managed test {found.name} with SageMaker's own Promote"
+        )
+        asked = handover(
+            rollout.spec, baseline, rollout=rollout.id, candidate_model=candidate, live_count=live
+        )
+        experiments.stop(rollout.clients, asked)
+    limit = timedelta(seconds=2 * rollout.spec.deploy_timeout)
+    until = wait.until if wait else state.seen + limit
+    return _wait(rollout, "to promote the candidate", until, Stage.PROMOTED)
 
 
 def _name(rollout: Rollout) -> str:

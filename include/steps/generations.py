@@ -8,8 +8,10 @@ from include.aws import endpoints, inventory, registry
 from include.ledger.lease import Lease
 from include.ledger.objects import Kind
 from include.rollout.creation import PRODUCTION_ROLE
+from include.rollout.experiment import TEST_ROLE
 from include.rollout.names import name_part, rollout_of
-from include.rollout.stage import CANDIDATE_ROLE, Stage, config_name
+from include.rollout.stage import CANDIDATE_ROLE, Stage
+from include.steps.experiment import promoted_config
 from include.steps.rollout import Rollout
 
 
@@ -41,7 +43,7 @@ def former_configs(rollout: Rollout) -> list[str]:
         return []
     kept = {state.config, serving.baseline.config_name}
     found = []
-    roles = (Stage.PROMOTED.value.lower(), PRODUCTION_ROLE)
+    roles = (Stage.PROMOTED.value.lower(), PRODUCTION_ROLE, TEST_ROLE)
     listed = [inventory.configs(clients, name_part(role, endpoint)).items() for role in roles]
     for name, made in chain.from_iterable(listed):
         maker = _maker(rollout, name) if name not in kept else None
@@ -73,7 +75,7 @@ def former_models(rollout: Rollout) -> list[str]:
 def _configs(maker: Rollout) -> set[str]:
     """Return the configs that a rollout leaves behind: the promoted one, and the first of an endpoint that it created."""
     baseline = maker.baseline
-    promoted = {config_name(maker.id, Stage.PROMOTED, baseline)}
+    promoted = {promoted_config(maker)}
     return promoted | ({baseline.config_name} if baseline.created else set())
 
 

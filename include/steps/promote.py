@@ -1,4 +1,4 @@
-"""Promote the candidate under production's own variant name, in two steps."""
+"""Promote the candidate: under production's own variant name, in two steps, or by SageMaker's own Promote."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import replace
 
 from include.aws import endpoints
 from include.aws.alarms import ensure as ensure_alarm
-from include.ledger.objects import Kind, reverted_key
+from include.ledger.lease import Lease
+from include.ledger.objects import Kind, asked_key, begun_key, reverted_key
 from include.rollout.errors import TerminalError
 from include.rollout.guardrail import alarms
-from include.rollout.stage import Stage, config_name
+from include.rollout.promotion import Promoter
+from include.rollout.stage import Stage, promoted_variant
 from include.rollout.verdict import Action
 from include.steps.decide import needs_approval, refused_by_approval
-from include.steps.reach import asked_key, begun_key, reach, refuse_restored
+from include.steps.experiment import hand_over, promoted_config
+from include.steps.reach import reach, refuse_restored
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
 from include.steps.watch import taken_back
@@ -21,7 +24,7 @@ from include.steps.watch import taken_back
 def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     """Carry out the decision to promote: take the shadow away first, then move production to the candidate.
 
-    The promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
+    With promotion.by sagemaker the managed test does so itself, under the shadow's name. Else the promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
     key on, and it never has a shadow in it: whether AWS shifts traffic gradually beside a shadow is not documented.
     Where guardrails take the promotion back, that is noted, and the rollout ends as rolled back. Raises
     ForeignChangeError too where somebody else has put the endpoint back already: they did not mean it to be promoted.
@@ -43,6 +46,20 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     if taken_back(rollout) is not None:
         return None  # a promotion that was taken back is never made again
     lease = rollout.lease()
+    candidate = rollout.ledger.require(Kind.CANDIDATE)["model"]
+    if rollout.spec.promotion.by is Promoter.SAGEMAKER:
+        pending = hand_over(rollout, lease, wait, candidate=candidate)
+    else:
+        pending = _update(rollout, lease, wait, candidate)
+    if pending is None and taken_back(rollout) is None:
+        rollout.write(Kind.PROMOTION, {"config": promoted_config(rollout), "model": candidate})
+        variant = promoted_variant(rollout.spec, rollout.baseline)
+        rollout.headline(Stage.PROMOTED)(f"{variant} serves model {candidate}")
+    return pending
+
+
+def _update(rollout: Rollout, lease: Lease, wait: Wait | None, candidate: str) -> Wait | None:
+    """Restore the baseline, then move production to the candidate; None once it serves, or the guardrails took it back."""
     if wait is None or wait.phase == Stage.BASELINE:
         if not _promoting(rollout):
             state = endpoints.describe(rollout.clients, rollout.baseline.endpoint)
@@ -52,7 +69,6 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
             if pending is not None:
                 return pending
         wait = None
-    candidate = rollout.ledger.require(Kind.CANDIDATE)["model"]
     guardrails = rollout.spec.promotion.guardrails
     if guardrails is not None and _reverted(rollout, wait):
         return None
@@ -61,12 +77,7 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
             rollout.leases.check(lease)
             ensure_alarm(rollout.clients, alarm, rollout.tags)
     pending = reach(rollout, Stage.PROMOTED, lease, wait, candidate=candidate, guardrails=guardrails)
-    if pending is None:
-        config = config_name(rollout.id, Stage.PROMOTED, rollout.baseline)
-        rollout.write(Kind.PROMOTION, {"config": config, "model": candidate})
-        rollout.headline("PROMOTED")(f"{rollout.baseline.variant} serves model {candidate}")
-        return None
-    return replace(pending, phase=Stage.PROMOTED.value)
+    return None if pending is None else replace(pending, phase=Stage.PROMOTED.value)
 
 
 def _reverted(rollout: Rollout, wait: Wait | None) -> bool:

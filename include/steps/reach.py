@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from include.aws import endpoints
 from include.ledger.lease import Lease
-from include.ledger.objects import deployment_key
+from include.ledger.objects import asked_key, begun_key
 from include.rollout.errors import ForeignChangeError
 from include.rollout.guardrail import deployment_config
 from include.rollout.promotion import GuardrailSection
@@ -100,16 +100,6 @@ def refuse_restored(rollout: Rollout, state: endpoints.EndpointState) -> None:
             f"somebody else moved endpoint {state.name} back to endpoint config {name} while the rollout ran; "
             "it is left as they made it."
         )
-
-
-def begun_key(stage: Stage) -> str:
-    """Name the note that an update towards a stage was about to be asked for."""
-    return deployment_key(f"{stage}.begun")
-
-
-def asked_key(stage: Stage) -> str:
-    """Name the note that SageMaker took up an update towards a stage."""
-    return deployment_key(f"{stage}.asked")
 
 
 def _recorded(rollout: Rollout, stage: Stage, allowed: Callable[[], None]) -> Callable[[], None]:

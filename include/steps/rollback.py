@@ -9,8 +9,8 @@ from datetime import timedelta
 from include.aws import endpoints, registry
 from include.ledger.objects import Kind
 from include.rollout.errors import DeploymentError, RefusedError
-from include.rollout.stage import Stage, config_name
 from include.rollout.verdict import End
+from include.steps.experiment import promoted_config
 from include.steps.restore import restore
 from include.steps.rollout import Rollout
 
@@ -29,7 +29,7 @@ def take_back(rollout: Rollout, *, who: str, why: str, sleep: Callable[[float], 
         raise RefusedError("a rollback is recorded with who asked and why; give both.")
     _refuse_unpromoted(rollout)
     baseline, spec = rollout.baseline, rollout.spec
-    promoted = config_name(rollout.id, Stage.PROMOTED, baseline)
+    promoted = promoted_config(rollout)
     state = endpoints.describe(rollout.clients, baseline.endpoint)
     if state is None:
         raise RefusedError(f"endpoint {baseline.endpoint} was deleted; there is nothing to roll back.")

@@ -17,7 +17,7 @@ from include.rollout.verdict import Action, End
 from include.steps.budget import note_cost
 from include.steps.creation import ending, is_to_go, is_unfinished, keep, remove
 from include.steps.decide import refused_by_approval
-from include.steps.experiment import generated_configs, known_configs
+from include.steps.experiment import generated_configs, known_configs, promoted_config
 from include.steps.generations import remove_former
 from include.steps.notify import tell_end
 from include.steps.reach import refuse_restored
@@ -147,15 +147,16 @@ def _carried_out(rollout: Rollout) -> End | None:
     refused = refused_by_approval(rollout) is not None
     undone = refused or taken_back(rollout) is not None
     stage = Stage.PROMOTED if decision["action"] == Action.PROMOTE and not undone else Stage.BASELINE
-    target = config_name(rollout.id, stage, baseline)
+    promoted = stage is Stage.PROMOTED
+    target = promoted_config(rollout) if promoted else baseline.config_name
     # What was noted stands while the endpoint scales, or SageMaker maintains it: that is Updating, on the same config.
-    noted = ledger.read(Kind.PROMOTION if stage is Stage.PROMOTED else Kind.RESTORE) is not None
+    noted = ledger.read(Kind.PROMOTION if promoted else Kind.RESTORE) is not None
     still = state.in_service or (noted and state.pending in (None, target))
-    if stage is Stage.PROMOTED:
+    if promoted:
         refuse_restored(rollout, state)
     if state.config != target or not still:
         return None
-    if stage is Stage.PROMOTED:
+    if promoted:
         rollout.write(
             Kind.PROMOTION, {"config": state.config, "model": ledger.require(Kind.CANDIDATE)["model"]}
         )
@@ -204,7 +205,7 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     made = baseline.created and (removed or end is End.FOREIGN_CHANGE)
     ours = (Stage.SHADOW, Stage.PROMOTED, *((Stage.BASELINE,) if made else ()))
     stages = [config_name(rollout.id, stage, baseline) for stage in ours]
-    for name in (*stages, *generated_configs(rollout)):
+    for name in dict.fromkeys((*stages, *generated_configs(rollout), promoted_config(rollout))):
         if name not in in_use and endpoints.delete_config(clients, name):
             deleted.append(name)
     guardrails = rollout.spec.promotion.guardrails
@@ -220,7 +221,8 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     if baseline.created and not made:
         keep(rollout)
     if end is End.PROMOTED and not removed:
-        endpoints.tag_config(clients, config_name(rollout.id, Stage.PROMOTED, baseline), {EXPIRES: NEVER})
+        # A config that SageMaker made has no tags of ours yet.
+        endpoints.tag_config(clients, promoted_config(rollout), {**rollout.tags, EXPIRES: NEVER})
         if candidate and candidate["created"]:
             registry.tag_model(clients, candidate["model"], {EXPIRES: NEVER})
         deleted += _former(rollout, lease)

@@ -14,9 +14,10 @@ from include.ledger.objects import Kind, reverted_key, watch_key, watched_key
 from include.rollout.evidence import Evidence
 from include.rollout.names import moment, timestamp
 from include.rollout.promotion import WATCHED
-from include.rollout.stage import Stage, config_name
+from include.rollout.stage import promoted_variant
 from include.rollout.verdict import Conclusion
 from include.rollout.window import Window
+from include.steps.experiment import promoted_config
 from include.steps.noise import noise_of, policy_of
 from include.steps.observe import Closed, Progress, quantiles, summed
 from include.steps.rollout import Rollout
@@ -60,7 +61,7 @@ def look_after(rollout: Rollout) -> Progress:
     if over is not None:
         return Progress(lines=(), again_in=0, closed=Closed(over["closed"]))
     state = endpoints.describe(rollout.clients, baseline.endpoint)
-    endpoints.refuse_foreign(state, baseline.endpoint, {config_name(rollout.id, Stage.PROMOTED, baseline)})
+    endpoints.refuse_foreign(state, baseline.endpoint, {promoted_config(rollout)})
     assert state is not None
     asked = _asked_back(rollout)
     if asked is not None:
@@ -129,7 +130,7 @@ def _evidence(rollout: Rollout, window: Window, until: datetime) -> Evidence:
     step = timedelta(seconds=window.period)
     answered = [row for row in before.production if row.invocations]
     stored = tuple(replace(row, start=window.begin + i * step) for i, row in enumerate(answered))
-    name = rollout.baseline.variant
+    name = promoted_variant(rollout.spec, rollout.baseline)
     now = metrics.read_evidence(
         rollout.clients,
         metrics.Variants(endpoint=rollout.baseline.endpoint, production=name, shadow=name),

@@ -130,7 +130,9 @@ class Trial:
         spec = document(self.endpoint, "", candidate={"environment": environment}, deploy_timeout=3600)
         del spec["replay"]
         spec["strategy"] = self.strategy.value
-        spec["promotion"] = {"override": True, "watch": 1200 if self.way is Way.TAKEN_BACK else 0}
+        spec["promotion"] = {"override": True, "watch": 1200 if self.way.is_reversed else 0}
+        if self.way.is_handed:
+            spec["promotion"]["by"] = "sagemaker"
         spec["window"] |= {"length": 1200, "maximum": 1200, "opening": 3600}
         spec["gates"] = {
             "abort_alpha": 0.2,
@@ -182,7 +184,7 @@ class Trial:
             allowed = {
                 Care.AGAIN: {self.way.end},
                 Care.JANITOR: {self.way.end, End.CRASHED}
-                | ({End.PROMOTED} if self.way is Way.TAKEN_BACK else set()),
+                | ({End.PROMOTED} if self.way.is_reversed else set()),
                 Care.FOREIGN: {End.FOREIGN_CHANGE},
             }[point.care]
             assert end in allowed, f"it ended {end}"
@@ -208,7 +210,8 @@ class Trial:
             assert state.config == f"{self.endpoint}-{serves}"
             assert self.left() == []
         live = state.production[0]
-        assert (live.name, live.instance_count, live.weight) == ("production", 1, baseline.weight)
+        name = "shadow" if end is End.PROMOTED and self.way.is_handed else "production"
+        assert (live.name, live.instance_count, live.weight) == (name, 1, baseline.weight)
         config = endpoints.describe_config(self.clients, baseline.config_name)
         assert config == baseline.config
         after = documents(ledger)
@@ -228,7 +231,7 @@ class Trial:
         assert caller.failures == []
         assert caller.answered > 0
         assert caller.answers <= {PRODUCTION, CANDIDATE}
-        if self.way not in (Way.PROMOTE, Way.TAKEN_BACK):
+        if not (self.way.is_handed or self.way in (Way.PROMOTE, Way.TAKEN_BACK)):
             assert caller.answers == {PRODUCTION}
 
     def _check_packages(self, end: End) -> None:
@@ -310,9 +313,10 @@ def told(error: Exception) -> str:
 
 def recorded(url: str, folder: Path, strategy: Strategy, *, workers: int) -> dict[Way, tuple[str, ...]]:
     """Run each way once without killing anything and return its mutating calls."""
+    ways = [way for way in Way if strategy is Strategy.MANAGED or not way.is_handed]
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda way: Trial(url, folder, way, strategy).calls(), Way)
-        return dict(zip(Way, found, strict=True))
+        found = pool.map(lambda way: Trial(url, folder, way, strategy).calls(), ways)
+        return dict(zip(ways, found, strict=True))
 
 
 def every_point(calls: dict[Way, tuple[str, ...]], strategy: Strategy) -> list[Point]:

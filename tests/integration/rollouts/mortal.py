@@ -35,12 +35,25 @@ class Way(StrEnum):
     ROLL_BACK = "roll back"  # a person removes the shadow
     ABORT = "abort"  # the evidence is against the candidate
     TAKEN_BACK = "taken back"  # promoted, and removed by a person while it was watched
+    HANDED_OVER = "handed over"  # as promote, by SageMaker's own Promote of a managed test
+    HANDED_BACK = "handed back"  # as taken back, by SageMaker's own Promote
     MARK_FAILED = "mark failed"  # settled without a decision, as when a person marks the run failed
 
     @property
     def end(self) -> End:
         """Return how it ends."""
-        return {Way.PROMOTE: End.PROMOTED, Way.MARK_FAILED: End.CRASHED}.get(self, End.ROLLED_BACK)
+        ends = {Way.PROMOTE: End.PROMOTED, Way.HANDED_OVER: End.PROMOTED, Way.MARK_FAILED: End.CRASHED}
+        return ends.get(self, End.ROLLED_BACK)
+
+    @property
+    def is_handed(self) -> bool:
+        """Say whether SageMaker itself promotes, which only a managed test lets it do."""
+        return self in (Way.HANDED_OVER, Way.HANDED_BACK)
+
+    @property
+    def is_reversed(self) -> bool:
+        """Say whether the promotion is taken back while it is watched."""
+        return self in (Way.TAKEN_BACK, Way.HANDED_BACK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +111,7 @@ def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
     """Return the tasks of a rollout in their order; each may be run again."""
 
     def watch() -> None:
-        if way in (Way.PROMOTE, Way.TAKEN_BACK):
+        if way.is_handed or way in (Way.PROMOTE, Way.TAKEN_BACK):
             promote_now(drive)
         elif way is Way.ROLL_BACK:
             conclude(drive.rollout, Conclusion.REMOVE, who="Ada", why="a test")
@@ -108,7 +121,7 @@ def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
         drive.step(promote if decide(drive.rollout) is Action.PROMOTE else roll_back)
 
     def look_after() -> None:
-        if way is Way.TAKEN_BACK and is_watching(drive.rollout):
+        if way.is_reversed and is_watching(drive.rollout):
             conclude(drive.rollout, Conclusion.REMOVE, who="Ada", why="a test")
         drive.look_after()
 

@@ -12,10 +12,11 @@ import pytest
 
 from include.aws import endpoints, experiments
 from include.aws.clients import Clients
-from include.ledger.objects import Kind
-from include.rollout.errors import ForeignChangeError, RefusedError
-from include.rollout.experiment import Edit, experiment_name
+from include.ledger.objects import Kind, begun_key
+from include.rollout.errors import DeploymentError, ForeignChangeError, RefusedError
+from include.rollout.experiment import Edit, experiment_name, withdrawal
 from include.rollout.names import moment
+from include.rollout.stage import Stage
 from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.steps.conclude import conclude
 from include.steps.decide import decide
@@ -23,7 +24,9 @@ from include.steps.edit import resamplings
 from include.steps.experiment import find
 from include.steps.judge import settle_verdict
 from include.steps.observe import observe
+from include.steps.promote import promote
 from include.steps.restore import roll_back
+from include.steps.rollback import take_back
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import Drive, resources, serves
 
@@ -277,8 +280,7 @@ def test_the_shadows_instances_are_not_promoted_after_somebody_sampled_less(
     experiments.update(clients, found, sampling=0.5, end=found.end)
     wait_running(clients, run)
     notes(run, 2)
-    verdict = {"verdict": "PROMOTE", "reading": 1, "closed": "end", "gate": None, "evidence": ""}
-    run.rollout.write(Kind.VERDICT, {**verdict, "reason": "every gate that binds passed"})
+    decided(run)
     assert decide(run.rollout) is Action.ROLL_BACK
     run.step(roll_back)
     assert run.step(settle) is End.INCONCLUSIVE
@@ -290,3 +292,84 @@ def wait_running(clients: Clients, run: Drive) -> None:
     while experiment_of(clients, run)["Status"] != "Running":
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def decided(run: Drive) -> None:
+    """Let the gates have promoted, without a window."""
+    verdict = {"verdict": "PROMOTE", "reading": 1, "closed": "end", "gate": None, "evidence": ""}
+    run.rollout.write(Kind.VERDICT, {**verdict, "reason": "every gate that binds passed"})
+    decide(run.rollout)
+
+
+@pytest.mark.parametrize(
+    ("promotion", "serves_on"),
+    [
+        ({"settings": "production"}, ("ml.m5.large", 1)),
+        ({"settings": "shadow"}, ("ml.m5.xlarge", 2)),
+        ({"instance_type": "ml.c5.large", "instance_count": 3}, ("ml.c5.large", 3)),
+    ],
+)
+def test_sagemaker_itself_promotes_under_the_shadows_name_and_the_way_back_is_ours(
+    clients: Clients, endpoint: str, drive: Make, promotion: dict[str, Any], serves_on: tuple[str, int]
+) -> None:
+    run = managed(
+        drive,
+        promotion={"by": "sagemaker", **promotion},
+        candidate={"instance_type": "ml.m5.xlarge", "instance_count": 2},
+    )
+    run.begin()
+    assert any("WARNING: promotion.by is sagemaker" in line for line in run.lines)
+    decided(run)
+    run.step(promote)
+    assert run.step(settle) is End.PROMOTED
+    config, shadows = serves(clients, endpoint)
+    described = endpoints.describe_config(clients, config)
+    assert described is not None
+    (production,) = described["ProductionVariants"]
+    model = run.rollout.ledger.require("candidate")["model"]
+    assert (shadows, production["VariantName"], production["ModelName"]) == (0, "shadow", model)
+    assert (production["InstanceType"], production["InitialInstanceCount"]) == serves_on
+    assert run.rollout.ledger.require("promotion")["config"] == config
+    assert resources(clients, run.rollout.id) == sorted([config, model])
+    arn = clients.sagemaker.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
+    assert endpoints.tags(clients, arn)["penumbra:expires"] == "never"
+    assert take_back(run.rollout, who="Ada", why="a test") == f"{endpoint}-config"
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert [variant.name for variant in state.production] == ["production"]
+
+
+def test_sagemakers_promote_at_somebody_elses_word_is_a_foreign_change(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    """They promote just before the rollout does: its own stop is not heard, and it does not take theirs for its own."""
+    run = managed(drive, promotion={"by": "sagemaker"})
+    run.begin()
+    decided(run)
+    run.rollout.write(begun_key(Stage.PROMOTED), {"stage": Stage.PROMOTED.value})
+    clients.sagemaker.stop_inference_experiment(
+        Name=experiment_of(clients, run)["Name"],
+        ModelVariantActions={"production": "Remove", "shadow": "Promote"},
+        DesiredState="Completed",
+        Reason="I know better",
+    )
+    with pytest.raises(ForeignChangeError):
+        run.step(promote)
+    assert run.step(settle) is End.FOREIGN_CHANGE
+    state = endpoints.describe(clients, endpoint)
+    assert state is not None
+    assert [variant.name for variant in state.production] == ["shadow"]
+
+
+def test_a_test_that_was_stopped_before_sagemaker_promoted_it_is_restored(
+    clients: Clients, endpoint: str, drive: Make
+) -> None:
+    run = managed(drive, promotion={"by": "sagemaker"})
+    run.begin()
+    decided(run)
+    experiments.stop(clients, withdrawal(run.rollout.id, run.rollout.baseline))
+    with pytest.raises(DeploymentError, match="the candidate was not promoted"):
+        run.step(promote)
+    assert run.step(settle) is End.CRASHED
+    assert serves(clients, endpoint) == (f"{endpoint}-config", 0)
+    assert resources(clients, run.rollout.id) == []

@@ -63,3 +63,15 @@ def test_a_ledger_in_s3_without_a_region_is_said_in_a_sentence(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     assert main(["status", "--ledger", "s3://bucket/prefix"]) == 2
     assert "no region; name one" in capsys.readouterr().err
+
+
+def test_what_sagemakers_own_promote_loses_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "handed.yaml"
+    file.write_text(
+        "endpoint: {name: e}\nside_effect_free: true\ncandidate: {image: other}\nstrategy: managed\n"
+        "promotion: {by: sagemaker}\n"
+    )
+    assert main(["validate", str(file)]) == 0
+    assert "WARNING: promotion.by is sagemaker" in capsys.readouterr().out

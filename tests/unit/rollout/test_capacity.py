@@ -124,3 +124,17 @@ def test_productions_own_capture_pauses_unless_it_goes_to_the_same_place() -> No
     (pauses,) = said("s3://rollouts/captures")
     assert "own data capture to s3://own/captures pauses while the shadow is there" in pauses
     assert said("s3://own/captures") == []
+
+
+def test_another_variant_name_is_warned_of_and_refused_where_it_loses_instances() -> None:
+    by = {"strategy": "managed", "promotion": {"by": "sagemaker"}}
+    (said,) = warned(live=1, candidate={"instance_count": 1}, **by)
+    assert "serves under the shadow's variant name" in said
+    assert refusal(*asked(live=1, **by)) is None
+    scales = refusal(*asked(live=1, scaling=({"policies": []},), **by))
+    assert scales is not None
+    assert "another name, which nothing scales" in scales
+    more = refusal(*asked(live=4, **by))
+    assert more is not None
+    assert "runs 4 instances and its endpoint config says 1" in more
+    assert refusal(*asked(live=4, mode="dry_run", **by)) is None

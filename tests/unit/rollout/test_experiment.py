@@ -9,7 +9,7 @@ import pytest
 
 from include.rollout.baseline import Baseline
 from include.rollout.errors import RefusedError, SpecError
-from include.rollout.experiment import Edit, Terms, experiment, impossible, needed_until
+from include.rollout.experiment import Edit, Terms, experiment, handover, impossible, needed_until, withdrawal
 from include.rollout.spec import RolloutSpec, merge, parse
 
 DAY = 86400
@@ -85,6 +85,9 @@ def test_its_schedule_is_beyond_all_that_the_rollout_may_wait_for() -> None:
         ({"sampling": 0.125}, "sampling 0.125; a managed test copies whole per cents"),
         ({"capture": {"destination": "s3://captures/x", "percentage": 50}}, "set it to 100"),
         ({"window": {"period": 300, "maximum": 30 * DAY}}, "shorten window.maximum"),
+        ({"promotion": {"by": "sagemaker", "guardrails": {}}}, "leave guardrails out"),
+        ({"promotion": {"by": "sagemaker", "approval": True}}, "set promotion.keep_shadow to true"),
+        ({"promotion": {"by": "sagemaker"}, "strategy": "self_service"}, "set strategy to managed"),
     ],
 )
 def test_what_a_managed_test_cannot_do_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -146,3 +149,30 @@ def test_a_moment_without_its_offset_is_refused(text: str) -> None:
     with pytest.raises(RefusedError, match="ISO 8601 with its offset"):
         Edit.of(None, text)
     assert Edit.of(0.5, "2026-01-01T01:00:00.5+01:00") == Edit(sampling=0.5, end=START)
+
+
+@pytest.mark.parametrize(
+    ("promotion", "instances"),
+    [
+        ({"settings": "production"}, ("ml.m5.large", 3)),
+        ({"settings": "shadow"}, ("ml.m5.xlarge", 4)),
+        ({"instance_type": "ml.c5.large", "instance_count": 5}, ("ml.c5.large", 5)),
+        ({"instance_count": 1}, ("ml.m5.large", 3)),
+    ],
+)
+def test_sagemakers_promote_gets_the_instances_of_the_promoting_config(
+    promotion: dict[str, Any], instances: tuple[str, int]
+) -> None:
+    asked = spec(
+        promotion={"by": "sagemaker", **promotion},
+        candidate={"instance_type": "ml.m5.xlarge", "instance_count": 4},
+    )
+    stop = handover(asked, BASELINE, rollout="a" * 12, candidate_model="new", live_count=3)
+    assert stop["ModelVariantActions"] == {"blue": "Remove", "shadow": "Promote"}
+    (desired,) = stop["DesiredModelVariants"]
+    settings = desired["InfrastructureConfig"]["RealTimeInferenceConfig"]
+    assert (desired["VariantName"], desired["ModelName"]) == ("shadow", "new")
+    assert (settings["InstanceType"], settings["InstanceCount"]) == instances
+    back = withdrawal("a" * 12, BASELINE)
+    assert back["ModelVariantActions"] == {"blue": "Retain", "shadow": "Remove"}
+    assert back["Reason"] != stop["Reason"], "the reason tells which of both was heard"
