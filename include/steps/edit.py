@@ -22,6 +22,7 @@ from include.steps.wishes import asked_extension, concluded, wishes
 _ROLLOUT = "the rollout"
 _OUTSIDE = "somebody outside the rollout"
 _SCHEDULE = "the test's schedule"
+_WRITTEN = "%Y-%m-%d %H:%M:%S"
 _SECOND = timedelta(seconds=1)  # the service tells its time in whole ones
 
 
@@ -124,9 +125,6 @@ def resamplings(rollout: Rollout) -> tuple[Resampling, ...]:
 def least_sampling(rollout: Rollout) -> float:
     """Return the smallest share that was ever copied to the shadow, or may have been."""
     return min([rollout.spec.sampling, *(change.sampling for change in resamplings(rollout))])
-
-
-_WRITTEN = "%Y-%m-%d %H:%M:%S"
 
 
 def _running(rollout: Rollout) -> experiments.Experiment:

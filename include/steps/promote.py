@@ -24,8 +24,9 @@ from include.steps.watch import taken_back
 def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     """Carry out the decision to promote: take the shadow away first, then move production to the candidate.
 
-    With promotion.by sagemaker the managed test does so itself, under the shadow's name. Else the promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
+    The promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
     key on, and it never has a shadow in it: whether AWS shifts traffic gradually beside a shadow is not documented.
+    With promotion.by sagemaker the managed test promotes in one update instead, under the shadow's name.
     Where guardrails take the promotion back, that is noted, and the rollout ends as rolled back. Raises
     ForeignChangeError too where somebody else has put the endpoint back already: they did not mean it to be promoted.
     """
