@@ -324,14 +324,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print the numbers, and keep them if asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of load per round and server")
-    parser.add_argument("--samples", type=int, default=60_000)
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
+def record(
+    name: str, options: argparse.Namespace, measure: Callable[[argparse.Namespace], dict[str, Any]]
+) -> None:
+    """Measure and print the numbers beside the date, the machine and what was asked; keep them if asked."""
     result = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": {
@@ -339,16 +335,24 @@ def main() -> None:
             "python": platform.python_version(),
             "load_before": round(os.getloadavg()[0], 1),  # others at work spoil rates; CPU times less so
         },
-        "rounds": options.rounds,
-        "seconds": options.seconds,
-        "samples": options.samples,
+        **{asked: value for asked, value in vars(options).items() if asked != "write"},
         **measure(options),
     }
     print(json.dumps(result, indent=1))
     if options.write:
         results = ROOT / "benchmarks" / "results"
         results.mkdir(exist_ok=True)
-        (results / f"local_cloud-{result['date']}.json").write_text(json.dumps(result, indent=1) + "\n")
+        (results / f"{name}-{result['date']}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def main() -> None:
+    """Print the numbers, and keep them if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of load per round and server")
+    parser.add_argument("--samples", type=int, default=60_000)
+    parser.add_argument("--write", action="store_true")
+    record("local_cloud", parser.parse_args(), measure)
 
 
 if __name__ == "__main__":

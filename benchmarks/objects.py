@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import itertools
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -28,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.local_cloud import Server, after, called, note, running  # noqa: E402
+from benchmarks.local_cloud import Server, after, called, note, record, running  # noqa: E402
 
 BUCKET = "objects"
 
@@ -101,24 +98,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of load per round, server and verb")
     parser.add_argument("--bytes", type=int, default=1024, help="of an object")
     parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    result = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": {
-            "cpus": os.cpu_count(),
-            "python": platform.python_version(),
-            "load_before": round(os.getloadavg()[0], 1),  # others at work spoil rates; CPU times less so
-        },
-        "rounds": options.rounds,
-        "seconds": options.seconds,
-        "bytes": options.bytes,
-        **measure(options),
-    }
-    print(json.dumps(result, indent=1))
-    if options.write:
-        results = ROOT / "benchmarks" / "results"
-        results.mkdir(exist_ok=True)
-        (results / f"objects-{result['date']}.json").write_text(json.dumps(result, indent=1) + "\n")
+    record("objects", parser.parse_args(), measure)
 
 
 if __name__ == "__main__":

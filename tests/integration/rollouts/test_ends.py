@@ -133,15 +133,19 @@ def test_restoring_makes_a_deleted_config_again(clients: Clients, endpoint: str,
     assert endpoints.describe_config(clients, f"{endpoint}-config") == before
 
 
+def scale_out(clients: Clients, endpoint: str, *, to: int) -> None:
+    clients.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "production", "DesiredInstanceCount": to}],
+    )
+    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+
+
 def test_restoring_keeps_the_instance_count_of_the_moment(clients: Clients, drive: Make, source: str) -> None:
     name = make_endpoint(clients, instances=1)
     run = drive(document(name, source))
     run.begin()
-    clients.sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName=name,
-        DesiredWeightsAndCapacities=[{"VariantName": "production", "DesiredInstanceCount": 3}],
-    )
-    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    scale_out(clients, name, to=3)
     run.step(settle)
     state = endpoints.describe(clients, name)
     assert state is not None
@@ -163,11 +167,7 @@ def test_what_scaled_out_between_two_tries_of_an_update_is_not_scaled_in(
         live_count=1,
     )
     endpoints.ensure_config(clients, tried, rollout.tags)  # and then the endpoint was busy: it scaled out
-    clients.sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName=endpoint,
-        DesiredWeightsAndCapacities=[{"VariantName": "production", "DesiredInstanceCount": 3}],
-    )
-    clients.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=endpoint, WaiterConfig={"Delay": 1})
+    scale_out(clients, endpoint, to=3)
     run.step(deploy_shadow)
     state = endpoints.describe(clients, endpoint)
     assert state is not None
