@@ -5,6 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PY := .venv/bin/python
 PYTEST_ARGS ?=
+LANES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock lock-clients check test test-clients soak demo up down traffic screenshots
@@ -35,8 +36,8 @@ check: setup ## Lint, formatting, types, import contracts, architecture tests
 	.venv/bin/lint-imports
 	$(PY) -m pytest -q tests/architecture
 
-test: setup ## Run every test (the full matrices are in `make soak`)
-	$(PY) -m pytest $(PYTEST_ARGS)
+test: setup ## Run every test, in LANES=3 lanes (the full matrices are in `make soak`)
+	$(PY) -m pytest $(if $(filter-out 1,$(LANES)),-n $(LANES)) $(PYTEST_ARGS)
 
 test-clients: setup ## Run unmodified AWS clients against the local SageMaker, each from its own lock
 	$(PY) -m tests.clients.run

@@ -5,9 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-# A plugin, because fixtures that two folders imported would be two Airflows.
-pytest_plugins = ("tests.airflow.stand",)
+# Plugins: fixtures that two folders imported would be two Airflows, and lanes are of the whole run.
+pytest_plugins = ("tests.airflow.stand", "tests.lanes")
+
+# How long an example takes depends on what runs beside it.
+settings.register_profile("lanes", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("lanes")
 
 
 def pytest_addoption(parser):

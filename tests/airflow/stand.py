@@ -1,7 +1,8 @@
 """A real Airflow and a real local cloud, one for all tests of a session: their own ports, their own files.
 
 Everything lies in `.run/tests/<pid>`, so that what a killed test session left running is found and ended by the
-next one. The folder goes away with a session in which nothing failed.
+next one, and what a lane of tests (`tests.lanes`) left by the process that started it. The folder goes away with a
+session in which nothing failed.
 """
 
 import json
@@ -34,12 +35,24 @@ STOPPED = {
 }
 
 
+def orphans():
+    """End what sessions that are gone left running; return their folders."""
+    homes = [home for home in HOMES.glob("*") if procfs.process(int(home.name)) is None]
+    for home in homes:
+        Roster(home / "processes.json", home / "logs").stop()
+    return homes
+
+
+def pytest_unconfigure(config):
+    """After a Ctrl-C a lane is given seconds, less than an Airflow needs to end; what handed out the lanes outlives it."""
+    if not hasattr(config, "workerinput"):
+        orphans()
+
+
 @pytest.fixture(scope="session")
 def layout(request):
-    for home in HOMES.glob("*"):
-        if procfs.process(int(home.name)) is None:
-            Roster(home / "processes.json", home / "logs").stop()
-            shutil.rmtree(home)
+    for home in orphans():
+        shutil.rmtree(home)
     home = HOMES / str(os.getpid())
     home.mkdir(parents=True)
     yield Layout(home=home)

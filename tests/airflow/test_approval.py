@@ -6,7 +6,9 @@ import pytest
 
 from tests.airflow.rollouts import DAG, Stage
 
-ASKED = {"promotion": {"approval": True, "approval_timeout": 600}}
+# Three rollouts share the two slots of the replay's pool: the last one's shard starts when another one's is done.
+WINDOW = {"opening": 600}
+ASKED = {"promotion": {"approval": True, "approval_timeout": 600}, "window": WINDOW}
 ANSWERS = {"approved": ["Promote"], "rejected": ["Roll back"]}
 
 
@@ -25,7 +27,7 @@ def answered(api, local_cloud, layout):
         runs[name] = stage.trigger(name, **changes)
     for name, options in ANSWERS.items():
         run = runs[name]
-        api.wait(lambda run=run: api.required_actions(DAG, run.run_id), timeout=180, what=run.states)
+        api.wait(lambda run=run: api.required_actions(DAG, run.run_id), timeout=600, what=run.states)
         (run.action,) = api.required_actions(DAG, run.run_id)
         run.while_asked = run.serving
         time.sleep(

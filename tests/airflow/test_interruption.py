@@ -24,13 +24,8 @@ class Demonstration:
         self.environment = os.environ | {"PENUMBRA_RUN": str(run)}
         self.output = (run / "output").open("w+")
         self.driver = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "quickstart.demo",
-                "--offset",
-                "100",
-            ],  # it is to be interrupted, not to judge
+            # It is to be interrupted, not to judge.
+            [sys.executable, "-m", "quickstart.demo", "--offset", "100"],
             cwd=PROJECT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -42,7 +37,7 @@ class Demonstration:
     def said(self) -> str:
         return (self.run / "output").read_text()
 
-    def wait_until_it_says(self, text: str, seconds: float = 180) -> None:
+    def wait_until_it_says(self, text: str, seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.said:
             assert self.driver.poll() is None, f"it ended too early:\n{self.said}"

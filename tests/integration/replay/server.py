@@ -93,7 +93,7 @@ def listen(
     starting = loop.create_task(run())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    if not ready.wait(5):
+    if not ready.wait(60):
         starting.result()
 
     def stop() -> None:

@@ -8,7 +8,6 @@ import operator
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -79,9 +78,13 @@ def test_count_and_duration_end_a_replay_whatever_the_source_holds(serve: Serve,
 
 
 def test_the_closed_window_ends_a_replay_that_would_go_on(serve: Serve, tmp_path: Path) -> None:
-    server = serve()
+    def closing(request: int) -> Act:
+        if request == 20:
+            rollout.write(Kind.REPLAY_STOP, {"closed": "end"})
+        return Act()
+
+    server = serve(closing)
     rollout = opened(server.url, tmp_path / "ledger", {"source": rows(tmp_path, 7)})
-    threading.Timer(0.5, rollout.write, (Kind.REPLAY_STOP, {"closed": "end"})).start()
     account = replay_shard(rollout, 0)["account"]
     assert account["scheduled"] == account["answered"] + sum(account["failed"].values()) + account["shed"]
     assert account["answered"] > 7

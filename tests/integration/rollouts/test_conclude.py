@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from include.aws.clients import Clients
 from include.ledger.objects import Kind
 from include.rollout.errors import RefusedError, TerminalError
-from include.rollout.names import timestamp
+from include.rollout.names import moment, timestamp
 from include.rollout.verdict import Action, Conclusion, End, Verdict
 from include.steps.conclude import conclude
 from include.steps.decide import Course, approve, course, decide
@@ -112,7 +113,7 @@ def test_extending_moves_the_windows_end(drive: Make) -> None:
     conclude(run.rollout, Conclusion.EXTEND, who="Ada", why="a quiet night", seconds=10)
     run.watch()
     evidence = run.rollout.ledger.require("evidence/1")
-    assert len(evidence["shadow"]) == 2
+    assert moment(evidence["end"]) - moment(evidence["begin"]) == timedelta(seconds=20)
 
 
 def test_what_cannot_be_asked_is_refused_in_a_sentence(drive: Make) -> None:
