@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Plugins: fixtures that two folders imported would be two Airflows, and lanes are of the whole run.
-pytest_plugins = ("tests.airflow.stand", "tests.lanes")
+# A plugin, because fixtures that two folders imported would be two Airflows.
+pytest_plugins = ("tests.airflow.stand",)
 
 # How long an example takes depends on what runs beside it.
 settings.register_profile("lanes", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -37,6 +37,13 @@ def sliced(pytestconfig: pytest.Config) -> Callable[[Sequence[Any]], list[Any]]:
         return mixed[part - 1 :: parts]
 
     return cut
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from tests.lanes import Lanes  # not before lanes are asked for: tests run without xdist too
+
+    return Lanes(config, log)
 
 
 def pytest_collection_modifyitems(config, items):
