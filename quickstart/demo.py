@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from include.rollout.names import rollout_id
 from quickstart import interrupts, layout, ports, probe, project, samples, seed, settings
 from quickstart.client import TERMINAL, AirflowClient, ApiError
 from quickstart.layout import Layout
+from quickstart.progress import news, standing
 from quickstart.project import Project
 from quickstart.record import Record
 from quickstart.roster import ProcessDiedError, Roster
@@ -194,7 +194,7 @@ class Demo:
                 state = str(api.run(DAG, run)["state"])
                 tasks = api.states(DAG, run)
                 for key in record.refresh():
-                    for line in _lines(key, record):
+                    for line in news(key, record):
                         self._console.print(f"  {line}", highlight=False, markup=False)
                 for task, reached in tasks.items():
                     if reached != known.get(task) and reached in ("success", "failed"):
@@ -204,7 +204,7 @@ class Demo:
                 if state in TERMINAL:
                     record.refresh()
                     return state
-                status(_now(tasks, record))
+                status(standing(tasks, record))
                 running.roster.check(_needed(running))
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"The rollout is not over after {PATIENCE:.0f} s: {tasks}.")
@@ -261,49 +261,6 @@ class Demo:
             return
         with Status(text, console=self._console) as status:
             yield status.update
-
-
-def _lines(key: str, record: Record) -> list[str]:
-    """Return what a new object of the ledger says to somebody who watches."""
-    document = record.get(key) or {}
-    if key == "plan":
-        gates = document.get("gates", [])
-        return [
-            f"plan: {document.get('traffic', '')}",
-            *(f"plan: {gate['gate']}: {gate['sentence']}" for gate in gates),
-        ]
-    if key.startswith("tick/"):
-        return [str(document["line"])]
-    if key == "window":
-        return [
-            f"both variants answer; the window is {document['begin'][11:19]} to {document['end'][11:19]} UTC"
-        ]
-    if key == "extension":
-        return [f"inconclusive; the window is extended once by {document['seconds']} s"]
-    if key == "verdict":
-        return [f"verdict {document['verdict']}: {document['reason']}"]
-    return []
-
-
-def _now(tasks: dict[str, str | None], record: Record) -> str:
-    """Return the line that says where the rollout is now."""
-    busy = [
-        task for task, state in tasks.items() if state in ("running", "deferred", "queued", "up_for_retry")
-    ]
-    text = f"rollout {record.rollout} · {', '.join(busy) or 'between tasks'}".replace("[", "(").replace(
-        "]", ")"
-    )
-    if (window := record.window) and record.get("verdict") is None:
-        now = datetime.now(UTC)
-        begin, end = window
-        if now < begin:
-            text += f" · warm-up, {(begin - now).total_seconds():.0f} s left"
-        else:
-            text += f" · window, {max((end - now).total_seconds(), 0):.0f} s left"
-        if tick := record.last("tick/"):
-            production, shadow = tick["production"]["error_rate"], tick["shadow"]["error_rate"]
-            text += f" · errors {production:.2%} / {shadow:.2%}"
-    return text
 
 
 def _both(result: Result, number: str, form: str) -> str:
