@@ -1,4 +1,4 @@
-"""The full table takes a quarter of an hour: it runs with --soak, or when this folder is named."""
+"""The full table takes half an hour: it runs with --soak, or when this folder is named."""
 
 from pathlib import Path
 

@@ -9,7 +9,7 @@ from tests.soak.world.cells import CELLS, HARSH, LENGTH
 from tests.soak.world.endpoint import World
 from tests.soak.world.trial import peeked, pooled_shares, share
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(7200)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
