@@ -108,8 +108,15 @@ def test_a_healthy_candidate_is_promoted_under_productions_name(
     assert (schedule["EndTime"] - schedule["StartTime"]).total_seconds() >= 3600
     edit_when_open(run, Edit(sampling=1.0))
     assert run.watch() is Verdict.PROMOTE, "\n".join(run.lines[-20:])
+    # On a slow machine the edit may come late: then fewer periods have the new sampling, or none.
+    evidence = run.rollout.ledger.require("evidence/1")
+    (change,) = evidence["resamplings"]
+    step = timedelta(seconds=evidence["period"])
+    expected = [0.5] if moment(evidence["begin"]) + step <= moment(change["after"]) else []
+    if change["by"] is not None and moment(change["by"]) <= moment(evidence["end"]) - step:
+        expected.append(1.0)
     completeness = run.rollout.ledger.require("finding/1")["findings"][0]
-    assert [level["sampling"] for level in completeness["details"]["samplings"]] == [0.5, 1.0]
+    assert [level["sampling"] for level in completeness["details"]["samplings"]] == expected
     assert run.finish() is End.PROMOTED
     config, shadows = serves(clients, endpoint)
     described = endpoints.describe_config(clients, config)
