@@ -110,6 +110,11 @@ def test_a_person_concludes_a_rollout_with_who_and_why(
     identity, ledger = run.rollout.id, ("--ledger", run.location)
     assert ask("conclude", identity, "promote", "--why", "I like it", *ledger) == 2
     assert "does not let a person override its gates" in capsys.readouterr().err
+    edit = ("conclude", identity, "edit", "--why", "too much", *ledger, "--sampling", "0.5")
+    assert ask(*edit) == 2
+    assert "has strategy self_service" in capsys.readouterr().err
+    assert ask(*edit, "--end", "tomorrow") == 2
+    assert "end is 'tomorrow'; give a moment in ISO 8601" in capsys.readouterr().err
     assert ask("conclude", "aaaaaaaaaaaa", "remove", "--why", "a guess", *ledger) == 2
     assert "no rollout aaaaaaaaaaaa is in" in capsys.readouterr().err
     assert ask("conclude", identity, "remove", "--who", "Ada", "--why", "it is Friday", *ledger) == 0
