@@ -16,7 +16,6 @@ DRY = {"mode": "dry_run"}
 ASKED = {"promotion": {"approval": True}}
 WATCHED = {"promotion": {"watch": 10}}
 GUARDED = {"promotion": {"guardrails": {"traffic": "all_at_once", "wait": 15, "error_rate": 0.5}}}
-NO_METRICS = {"window": {"opening": 15}}
 BEFORE_A_DECISION = ("register", "deploy_shadow", "replay", "monitor_window", "evaluate_gates", "decide")
 
 CRASHES = {
@@ -146,7 +145,7 @@ def refused(stage):
 
 def no_metrics(stage):
     stage.cloud.ask("/_local/faults", {"metrics": "drop", "endpoint": "no-metrics"})
-    return simple(stage, "no-metrics", **NO_METRICS)
+    return simple(stage, "no-metrics")
 
 
 def guarded(stage):
