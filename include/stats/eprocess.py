@@ -7,7 +7,7 @@ return natural logarithms. A period without data multiplies by one, which keeps 
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincc, betaln, logsumexp, xlog1py, xlogy
+from scipy.special import logsumexp, xlog1py, xlogy
 
 from include.stats.constrained import boundary_rates
 
@@ -25,50 +25,6 @@ def log_threshold(alpha: float) -> float:
     """Return log(1/alpha): evidence at or above it rejects with error probability at most alpha."""
     _require(0 < alpha < 1, f"alpha is {alpha}; it must be between 0 and 1")
     return float(-np.log(alpha))
-
-
-def binomial_log_e(
-    successes: float,
-    failures: float,
-    theta0: float,
-    *,
-    phi: float = 1.0,
-    prior: tuple[float, float] = (1.0, 1.0),
-) -> float:
-    """Return the log of the one-sided beta-mixture e-process against "success probability <= theta0".
-
-    With A successes and B failures, E = B(A+1, B+1) (1 - I_theta0(A+1, B+1)) / ((1 - theta0) theta0^A
-    (1 - theta0)^B): the likelihood ratio mixed over a uniform prior on (theta0, 1) (Robbins 1970; for counts
-    that share a time profile Lindon & Malek 2022, arXiv 2011.03567, where A and B are the events of the
-    shadow and of production and theta0 = r s / (1 + r s) for a rate ratio r and s shadow requests per
-    production request). `phi` >= 1 divides both counts by the design effect of overdispersed data. `prior` holds
-    the two parameters of the beta distribution, cut off below theta0; (1, 1) is the uniform one.
-
-    Raises ValueError on negative or non-finite counts, theta0 outside (0, 1), phi below 1, or a prior that is
-    not positive.
-    """
-    _require(0 < theta0 < 1, f"theta0 is {theta0}; it must be between 0 and 1")
-    _require_phi(phi)
-    for name, count in (("successes", successes), ("failures", failures)):
-        _require(bool(np.isfinite(count)) and count >= 0, f"{name} is {count}; it must be finite and >= 0")
-    a0, b0 = prior
-    _require(a0 > 0 and b0 > 0, f"the prior is {prior}; both parameters must be above 0")
-    a, b = successes / phi, failures / phi
-    null = a * np.log(theta0) + b * np.log1p(-theta0)
-    return float(_log_tail(a + a0, b + b0, theta0) - _log_tail(a0, b0, theta0) - null)
-
-
-def _log_tail(a: float, b: float, theta0: float) -> float:
-    """Return the log of the integral of t^(a-1) (1-t)^(b-1) from theta0 to 1."""
-    share = float(betaincc(a, b, theta0))
-    if share > 1e-280:
-        return float(betaln(a, b) + np.log(share))
-    # Far below theta0 the share underflows, but the integral is theta0^a (1-theta0)^b / b times
-    # 2F1(a+b, 1; b+1; 1-theta0) (DLMF 8.17.8), whose terms are positive and fall at least geometrically here.
-    terms = np.arange(0.0, 20_000.0)
-    steps = np.log((a + b + terms) / (b + 1 + terms)) + np.log1p(-theta0)
-    series = logsumexp(np.concatenate(([0.0], np.cumsum(steps))))
-    return float(a * np.log(theta0) + b * np.log1p(-theta0) - np.log(b) + series)
 
 
 def rate_log_e(errors: ArrayLike, requests: ArrayLike, limit: float, *, phi: float = 1.0) -> Floats:

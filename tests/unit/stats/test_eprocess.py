@@ -5,17 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import binom, ttest_ind
 
 from include.stats.eprocess import (
-    binomial_log_e,
     excess_log_e,
     log_threshold,
     rate_log_e,
 )
+from tests.unit.stats.mixture import binomial_log_e
 
 BAR = log_threshold(0.01)
 
@@ -94,12 +92,6 @@ def test_the_two_branches_of_the_beta_mixture_meet():
     steps = np.diff(values)
     assert (steps < 0).all()
     assert np.abs(np.diff(steps)).max() < 1e-3
-
-
-@given(a=st.integers(0, 500), b=st.integers(0, 500), theta0=st.floats(0.001, 0.999), phi=st.floats(1, 50))
-def test_tempering_never_adds_evidence_beyond_its_share(a, b, theta0, phi):
-    tempered = binomial_log_e(a, b, theta0, phi=phi)
-    assert tempered == pytest.approx(binomial_log_e(a / phi, b / phi, theta0), abs=1e-9)
 
 
 def test_a_rate_mixture_has_expectation_one_at_its_limit():
