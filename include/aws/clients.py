@@ -15,6 +15,9 @@ from botocore.config import Config
 from include.aws.faults import calling
 from include.ledger.store import Credentials, StoreAccess
 
+SERVICES = ("sagemaker", "sagemaker-runtime", "cloudwatch", "s3", "sts", "application-autoscaling", "sns")
+"""Every service that is asked; a connection may name an endpoint_url for each."""
+
 _READING = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
 _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=15)
 
@@ -30,6 +33,7 @@ class Clients:
     endpoint_urls: Mapping[str, str]
 
     def _client(self, service: str, config: Config, region: str | None = None) -> Any:
+        assert service in SERVICES, f"{service} is asked and not named in SERVICES"
         url = self.endpoint_urls.get(service) or self.endpoint_urls.get("") or None
         with calling(f"Making a client of {service}"):
             return self.session.client(service, region_name=region, endpoint_url=url, config=config)

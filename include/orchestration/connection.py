@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from include.ledger.store import Store
     from include.steps.rollout import Rollout
 
-_SERVICES = ("sagemaker", "sagemaker-runtime", "cloudwatch", "s3", "sts", "application-autoscaling")
-
 log = logging.getLogger("penumbra")
 
 
@@ -25,10 +23,10 @@ def clients_of(connection: str) -> Clients:
     """Return the AWS clients of an Airflow connection, endpoint_url and per-service overrides included."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
-    from include.aws.clients import connect
+    from include.aws.clients import SERVICES, connect
 
     hook = AwsGenericHook(aws_conn_id=connection)
-    found = {service: hook.conn_config.get_service_endpoint_url(service) for service in _SERVICES}
+    found = {service: hook.conn_config.get_service_endpoint_url(service) for service in SERVICES}
     return connect(hook.get_session(), {service: url for service, url in found.items() if url})
 
 
