@@ -27,6 +27,7 @@ from include.steps.restore import restore
 from include.steps.rollout import EXPIRES, NEVER, Rollout, Wait
 from include.steps.watch import is_watching, taken_back
 
+_OUTCOME = "penumbra-outcome"  # in a package's metadata
 _OTHERS = "others"  # the phase of a wait for an update that is not ours
 _ABOUT_EVIDENCE = ("completeness", "min_sample")  # every other kind of gate is about the candidate
 
@@ -230,10 +231,10 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
         registry.judge_package(
             clients,
             candidate["package"],
-            status=_package_status(rollout, end),
+            status=_package_status(rollout, end, candidate["package"]),
             metadata={
                 "penumbra-rollout": rollout.id,
-                "penumbra-outcome": end.value,
+                _OUTCOME: end.value,
                 **({PACKAGE_EXPIRES: NEVER} if end is End.PROMOTED else {}),
             },
         )
@@ -260,10 +261,17 @@ def _former(rollout: Rollout, lease: Lease) -> list[str]:
         return []
 
 
-def _package_status(rollout: Rollout, end: End) -> str | None:
-    """Approve what was promoted, reject only what failed a quality gate, and leave everything else pending."""
+def _package_status(rollout: Rollout, end: End, package: str) -> str | None:
+    """Approve what was promoted, reject only what failed a quality gate, and leave everything else pending.
+
+    A settle that was killed may have approved the package already, before somebody else changed the endpoint: that is
+    taken back, and an approval of anybody else's is left alone (None).
+    """
     if end is End.PROMOTED:
         return "Approved"
+    said = registry.describe_package(rollout.clients, package).get("CustomerMetadataProperties") or {}
+    if said.get(_OUTCOME) == End.PROMOTED.value:
+        return "PendingManualApproval"
     readings = rollout.ledger.keys(f"{Kind.FINDING}/")
     if end is End.ROLLED_BACK and readings:
         findings = rollout.ledger.require(readings[-1])["findings"]
