@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import operator
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pyarrow.parquet
 import pytest
 
 from include.ledger.objects import Kind
+from include.ledger.store import _locked
 from include.replay.account import Account
 from include.rollout.errors import ReplayError
 from include.steps.replay import replay_shard
@@ -263,7 +265,11 @@ def test_an_orphan_and_its_retry_never_both_send_and_the_orphan_fails_nobody(
     rollout = opened(server.url, ledger, {"source": rows(tmp_path, 2000), "passes": 1, "rate": 150})
     orphan = attempt(server, ledger)
     wait_for(server, 200)
-    orphan.send_signal(signal.SIGSTOP)
+    with _locked(
+        ledger
+    ):  # a process that is stopped, and not dead, would keep the folder's lock from its retry
+        orphan.send_signal(signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(orphan.pid, os.WUNTRACED)[1])
     retry = attempt(server, ledger)
     wait_for(server, len(server.seen) + 40)  # the retry sends
     orphan.send_signal(signal.SIGCONT)
