@@ -10,7 +10,7 @@ from typing import Any
 from include.rollout.baseline import Baseline
 from include.rollout.errors import RefusedError
 from include.rollout.names import moment, resource_name
-from include.rollout.spec import JUDGING, LONGEST_TEST, SHORTEST_TEST, RolloutSpec
+from include.rollout.spec import LONGEST_TEST, SHORTEST_TEST, RolloutSpec
 from include.rollout.stage import Stage, endpoint_config, shadow_variant
 
 TEST_ROLE = "test"  # of a managed test in its name, and in those of the configs that SageMaker makes for it
@@ -94,8 +94,13 @@ def handover(
         "ModelVariantActions": {baseline.variant: "Remove", shadow_variant(baseline): "Promote"},
         "DesiredModelVariants": [_variant(promoted)],
         "DesiredState": "Completed",
-        "Reason": f"rollout {rollout} promotes the candidate",
+        "Reason": handover_reason(rollout),
     }
+
+
+def handover_reason(rollout: str) -> str:
+    """Return what SageMaker repeats of a test that the rollout itself has promoted."""
+    return f"rollout {rollout} promotes the candidate"
 
 
 def withdrawal(rollout: str, baseline: Baseline) -> dict[str, Any]:
@@ -182,9 +187,7 @@ def needed_until(spec: RolloutSpec, *, opened: datetime, longer: int) -> datetim
 
     `opened` is when its window opened, or will at the latest; `longer` are the seconds that people added.
     """
-    window = spec.window
-    seconds = window.warm_up + window.period + window.maximum + longer + window.lag + JUDGING
-    return opened + timedelta(seconds=seconds + spec.promotion.kept)
+    return opened + timedelta(seconds=spec.judged + longer + spec.promotion.kept)
 
 
 def _variant(variant: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from include.rollout.window import WindowSection
 
 S3Uri = Annotated[str, Field(pattern=S3_URI)]
 SHORTEST_TEST, LONGEST_TEST = 3600, 30 * 86400  # seconds that SageMaker lets an inference experiment last
-JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
+_JUDGING = 3600  # seconds for judging and deciding, while the shadow is still there
 
 
 class Strategy(StrEnum):
@@ -225,9 +225,14 @@ class RolloutSpec(Section):
         return min(max(longest + self.promotion.kept, SHORTEST_TEST), LONGEST_TEST)
 
     @property
-    def _watched(self) -> int:
+    def judged(self) -> int:
+        """Return how many seconds after its window opened a rollout is judged at the latest, unless people extend it."""
         window = self.window
-        return window.opening + window.warm_up + window.maximum + window.lag + self.deploy_timeout + JUDGING
+        return window.warm_up + window.period + window.maximum + window.lag + _JUDGING
+
+    @property
+    def _watched(self) -> int:
+        return self.deploy_timeout + self.window.opening + self.judged
 
     def _unlimited(self) -> list[str]:
         """Say what would go on costing behind the window, where the budget stops nothing."""

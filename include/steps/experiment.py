@@ -8,16 +8,15 @@ from include.aws import endpoints, experiments
 from include.ledger.lease import Lease
 from include.ledger.objects import Kind, begun_key, deployment_key
 from include.rollout.errors import DeploymentError
-from include.rollout.experiment import experiment, experiment_name, handover, withdrawal
+from include.rollout.experiment import experiment, experiment_name, handover, handover_reason, withdrawal
 from include.rollout.promotion import Promoter
 from include.rollout.spec import Strategy
 from include.rollout.stage import Stage, candidate_model, config_name, our_configs, shadow_variant
 from include.steps.rollout import Rollout, Wait
 
 _GENERATED = deployment_key("generated.")  # notes of the configs that SageMaker made for the experiment
-_PROMOTED = deployment_key(
-    "promoted.generated"
-)  # the note of the one that SageMaker promoted the candidate with
+# The note of the one that SageMaker promoted the candidate with.
+_PROMOTED = deployment_key("promoted.generated")
 
 
 def is_managed(rollout: Rollout) -> bool:
@@ -63,7 +62,7 @@ def known_configs(rollout: Rollout, state: endpoints.EndpointState | None) -> fr
 
 def promoted_config(rollout: Rollout) -> str:
     """Name the config that the promoted candidate serves with: the stage's, or SageMaker's own as soon as it is known."""
-    noted = rollout.ledger.read(_PROMOTED) if is_managed(rollout) else None
+    noted = rollout.ledger.read(_PROMOTED) if rollout.spec.promotion.by is Promoter.SAGEMAKER else None
     if noted is not None:
         return str(noted["config"])
     return config_name(rollout.id, Stage.PROMOTED, rollout.baseline)
@@ -79,10 +78,7 @@ def _is_handed_over(rollout: Rollout, found: experiments.Experiment, name: str) 
     if spec.promotion.by is not Promoter.SAGEMAKER or rollout.ledger.read(begun_key(Stage.PROMOTED)) is None:
         return False
     candidate = candidate_model(rollout.id, spec, baseline)
-    asked = handover(
-        spec, baseline, rollout=rollout.id, candidate_model=candidate, live_count=baseline.instance_count
-    )
-    if found.is_over and found.reason != asked["Reason"]:
+    if found.is_over and found.reason != handover_reason(rollout.id):
         return False
     variant = shadow_variant(baseline)
     if not experiments.has_generated(
