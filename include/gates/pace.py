@@ -9,6 +9,7 @@ import numpy as np
 
 from include.gates.agreement import problems_of
 from include.gates.calibration import share_of
+from include.gates.signs import slower, spread
 from include.gates.table import Floats, Table
 from include.gates.wording import count, percent, times
 from include.rollout.gate import LatencyGate
@@ -70,11 +71,11 @@ class PacedPairs:
 def paced(gate: LatencyGate, table: Table) -> PacedPairs | None:
     """Return the pairs that the gate is held against, or None where no times were held against its margin."""
     pairs = table.pairs
-    pace = None if pairs is None else pairs.paces.get(gate.margin)
+    pace = table.paces.get(gate.margin)
     if pairs is None or pace is None:
         return None
     share = min(1.0, BEYOND * (1 - share_of(gate.quantile)))
-    signs = [pace.slowest(int(start.timestamp()), share) for start in table.starts]
+    signs = pace.slowest(share)
     problems = problems_of(pairs, table, MOST_UNPAIRED)
     if pairs.latency.n < (1 - MOST_UNPAIRED) * pairs.production.matched:
         problems.append(
@@ -83,9 +84,9 @@ def paced(gate: LatencyGate, table: Table) -> PacedPairs | None:
     return PacedPairs(
         share=share,
         margin=gate.margin,
-        n=np.array([sign.n for sign in signs], dtype=np.float64),
-        slower=np.array([sign.slower for sign in signs], dtype=np.float64),
-        spread=np.array([sign.spread for sign in signs], dtype=np.float64),
+        n=signs.sum(axis=1).astype(np.float64),
+        slower=slower(signs),
+        spread=spread(signs),
         repetition=pairs.repetition,
         problems=tuple(problems),
     )

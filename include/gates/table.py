@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from include.gates.signs import SignTable
 from include.rollout.evidence import Evidence, Period, Resampling, Threshold
 from include.rollout.fleet import Fleet
 from include.rollout.pairs import Pairs
@@ -20,7 +22,7 @@ INVOCATIONS = "invocations"
 COUNTS = ("error_", "slower_")  # prefixes of columns that count requests, so at most all of them
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for the cached property
 class Table:
     """Columns over the expected periods; NaN where nothing usable was measured.
 
@@ -51,6 +53,12 @@ class Table:
         """Return a column, all missing where it was never measured."""
         found = self.columns.get(f"{variant}_{name}")
         return np.full(len(self), np.nan) if found is None else found
+
+    @cached_property
+    def paces(self) -> Mapping[float, SignTable]:
+        """Return, by margin, the containers' times of all pairs as they were held against it."""
+        paces = {} if self.pairs is None else self.pairs.paces
+        return {margin: SignTable.of(pace, self.starts) for margin, pace in paces.items()}
 
     @property
     def used(self) -> NDArray[np.bool_]:

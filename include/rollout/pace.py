@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, Self
 
 STEP = math.log(1.25)
 """Width of a level: pairs are told apart by the geometric mean of both times, on the log scale."""
 EDGES = (0.01, 0.03, 0.1, 0.3)
 """Where the bins of a pair's distance from the margin end, on the log scale; wider farther away, as jitter is."""
-_BOUNDS = (*(-edge for edge in (0.9, *reversed(EDGES))), 0.0, *EDGES, 0.9)  # the outermost bins have no end
-BINS = len(_BOUNDS) - 1
+BOUNDS = (*(-edge for edge in (0.9, *reversed(EDGES))), 0.0, *EDGES, 0.9)
+"""Where every bin begins and the last one ends; the outermost bins have no end, this one stands for it."""
+BINS = len(BOUNDS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,26 +38,6 @@ class Signs:
     def n(self) -> int:
         """Return how many pairs there are."""
         return sum(self.counts)
-
-    @property
-    def slower(self) -> int:
-        """Return in how many pairs the shadow was slower than the margin allows."""
-        return sum(self.counts[BINS // 2 :])
-
-    @property
-    def spread(self) -> float:
-        """Return the distance between the quartiles of the log ratios, pairs spread evenly in a bin; 0 of no pairs."""
-        return -_quartile(self.counts) - _quartile(self.counts[::-1]) if self.n else 0.0
-
-
-def _quartile(counts: tuple[int, ...]) -> float:
-    """Return the lower quartile of at least one pair; the upper one is that of the reversed counts, negated."""
-    wanted, seen = sum(counts) / 4, 0
-    for (low, high), count in zip(pairwise(_BOUNDS), counts, strict=True):
-        if count and seen + count >= wanted:
-            return low + (high - low) * (wanted - seen) / count
-        seen += count
-    return _BOUNDS[-1]
 
 
 def bin_of(excess: float) -> int:
@@ -85,19 +65,6 @@ class Pace:
             for level, signs in levels.items():
                 mine[level] = mine.get(level, Signs()) + signs
         return Pace(periods=periods)
-
-    def slowest(self, start: int, share: float) -> Signs:
-        """Return the signs of the slowest `share` of a period's pairs: of its highest levels, as few as hold so many."""
-        levels = self.periods.get(start, {})
-        wanted = share * sum(signs.n for signs in levels.values())
-        found: list[tuple[int, ...]] = []
-        seen = 0
-        for level in sorted(levels, reverse=True):
-            if seen >= wanted:
-                break
-            found.append(levels[level].counts)
-            seen += levels[level].n
-        return Signs(counts=tuple(map(sum, zip(*found, strict=True)))) if found else Signs()
 
     def to_document(self) -> dict[str, Any]:
         """Return a JSON-safe form that `from_document` reads back."""

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,12 +238,10 @@ def log_hazard(*, share: float, spread: float) -> float:
 
     With `spread` the sd of log latency: one per cent more latency means h per cent more requests beyond it.
     """
-    from scipy.stats import norm
-
     if not (0 < share < 1 and spread > 0):
         raise ValueError(f"share is {share} and spread {spread}; a share lies in (0, 1), a spread is above 0")
-    z = norm.ppf(share)
-    return float(norm.pdf(z) / ((1 - share) * spread))
+    z = ndtri(share)
+    return float(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) / ((1 - share) * spread))
 
 
 def spread_between(quantiles: dict[float, float], share: float) -> float | None:
@@ -250,12 +249,10 @@ def spread_between(quantiles: dict[float, float], share: float) -> float | None:
 
     `quantiles` maps shares to latencies in any unit; the two nearest to `share` on the normal scale are used.
     """
-    from scipy.stats import norm
-
-    known = {float(norm.ppf(s)): np.log(v) for s, v in quantiles.items() if 0 < s < 1 and v > 0}
+    known = {float(ndtri(s)): np.log(v) for s, v in quantiles.items() if 0 < s < 1 and v > 0}
     if len(known) < 2:
         return None
-    at = float(norm.ppf(share))
+    at = float(ndtri(share))
     first, second = sorted(sorted(known, key=lambda z: abs(z - at))[:2])
     spread = float((known[second] - known[first]) / (second - first))
     return spread if spread > 0 else None

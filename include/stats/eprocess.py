@@ -7,7 +7,7 @@ return natural logarithms. A period without data multiplies by one, which keeps 
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp, xlog1py, xlogy
+from scipy.special import xlog1py, xlogy
 
 from include.stats.constrained import boundary_rates
 
@@ -27,6 +27,20 @@ def log_threshold(alpha: float) -> float:
     return float(-np.log(alpha))
 
 
+def mixed(paths: Floats, weights: ArrayLike | None = None) -> Floats:
+    """Return the log of the weighted mean of e-processes over the last axis of their logs; equal weights by default.
+
+    A mean of e-processes with weights fixed beforehand is one. This runs dozens of times a look: scipy's logsumexp,
+    which does the same for any array library, takes several times as long.
+    """
+    top = paths.max(axis=-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    grown = np.exp(paths - top)
+    mean = grown.mean(axis=-1) if weights is None else grown @ np.asarray(weights, dtype=np.float64)
+    with np.errstate(divide="ignore"):  # none of them has anything left: the log of 0
+        return np.asarray(np.log(mean) + top[..., 0], dtype=np.float64)
+
+
 def rate_log_e(errors: ArrayLike, requests: ArrayLike, limit: float, *, phi: float = 1.0) -> Floats:
     """Return, after each period, the log e-process against "the error rate is at most `limit`".
 
@@ -41,7 +55,7 @@ def rate_log_e(errors: ArrayLike, requests: ArrayLike, limit: float, *, phi: flo
     rates = np.unique(np.minimum(np.array(MULTIPLES) * limit, (1 + limit) / 2))
     gain = xlogy(x[..., None], rates / limit) + xlog1py((n - x)[..., None], (limit - rates) / (1 - limit))
     paths = np.cumsum(gain, axis=-2) / phi
-    return np.asarray(logsumexp(paths, axis=-1) - np.log(rates.size), dtype=np.float64)
+    return mixed(paths)
 
 
 def excess_log_e(
@@ -100,7 +114,7 @@ def excess_log_e(
     )
     gain = np.where((ns > 0) & (n_p > 0), gain, 0.0)  # one variant alone says nothing about a difference
     paths = np.cumsum(gain, axis=-2) / phi
-    return np.asarray(logsumexp(paths, axis=-1) - np.log(guess.size), dtype=np.float64)
+    return mixed(paths)
 
 
 def _counts(errors: ArrayLike, requests: ArrayLike) -> tuple[Floats, Floats]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp, xlogy
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri, xlogy
+
+from include.stats.eprocess import mixed
 
 # Odds against the null that the mixture looks for; log-spaced from a tail a fifth heavier to one twentyfold.
 ODDS = (1.2, 1.5, 2.0, 3.0, 5.0, 9.0, 20.0)
@@ -23,8 +24,8 @@ def slower_odds(*, share: float, spread: float) -> tuple[float, ...]:
     """
     if not (0 < share < 1 and spread > 0):
         raise ValueError(f"share is {share} and spread {spread}; a share lies in (0, 1), a spread is above 0")
-    z = norm.ppf(share)
-    return tuple(float(norm.sf(z - np.log(effect) / spread) / (1 - share)) for effect in EFFECTS)
+    z = ndtri(share)
+    return tuple(float(ndtr(np.log(effect) / spread - z) / (1 - share)) for effect in EFFECTS)
 
 
 def exceedance_log_e(
@@ -73,4 +74,4 @@ def exceedance_log_e(
     theta1 = against / (1 + against)
     gain = xlogy(a[:, None], theta1 / theta0) + xlogy(b[:, None], (1 - theta1) / (1 - theta0))
     paths = np.cumsum(np.where(used[:, None], gain / phis[:, None], 0.0), axis=0)
-    return np.asarray(logsumexp(paths + np.log(shares), axis=1), dtype=np.float64)
+    return mixed(paths, shares)

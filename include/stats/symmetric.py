@@ -2,7 +2,8 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
+
+from include.stats.eprocess import mixed
 
 # Log-spaced, for excesses between a few per cent and threefold; any fixed choice is valid.
 RATES = (0.7, 1.4, 2.8, 5.6, 11.2, 22.4)
@@ -26,6 +27,4 @@ def symmetric_log_e(excesses: ArrayLike, *, phi: ArrayLike = 1.0) -> NDArray[np.
     x = np.nan_to_num(x)
     total, squares = np.cumsum(x / phis)[:, None], np.cumsum(x**2 / phis)[:, None]
     rates = np.array(RATES)
-    return np.asarray(
-        logsumexp(rates * total - rates**2 * squares / 2, axis=1) - np.log(rates.size), dtype=np.float64
-    )
+    return mixed(rates * total - rates**2 * squares / 2)

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from include.pairs.collect import Shard
-from include.rollout.pace import BINS, STEP, Pace, Signs, bin_of
+from include.rollout.pace import BINS, STEP, Signs, bin_of
 from tests.unit.pairs.conftest import BEGIN, record
 
 TERMS = {"output": "json", "latency": "$.ms"}
@@ -41,7 +39,6 @@ def test_every_pair_is_counted_by_its_period_and_its_level(pairs):
             for level, each in found.items():
                 mine = [bin_of(excess) for excess in apart[here & (levels == level)].tolist()]
                 assert each.counts == tuple(mine.count(place) for place in range(BINS))
-                assert each.slower == sum(place >= BINS // 2 for place in mine)
 
 
 def test_the_shards_add_up_to_the_whole(pairs):
@@ -57,7 +54,7 @@ def test_a_pair_exactly_at_the_margin_is_not_slower(pairs):
     production = [record({"score": 1, "ms": 10}, id=str(i)) for i in range(5)]
     shadow = [record({"score": 1, "ms": ms}, id=str(i)) for i, ms in enumerate((11, 11, 11, 12, 9))]
     (levels,) = pairs(production, shadow, margins=(0.1,), **TERMS).paces[0.1].periods.values()
-    assert sum(each.slower for each in levels.values()) == 1
+    assert sum(sum(each.counts[BINS // 2 :]) for each in levels.values()) == 1
 
 
 @pytest.mark.parametrize(
@@ -71,32 +68,6 @@ def test_without_times_nothing_is_held_against_a_margin(pairs, terms, output):
     assert found.all.n == 3
     assert found.paces == {}
     assert "paces" not in found.to_document()
-
-
-def signs(fast: int, slow: int) -> Signs:
-    """Return so many pairs far within the margin, and so many far beyond it."""
-    return Signs(counts=(fast, *(0,) * (BINS - 2), slow))
-
-
-def test_the_slowest_are_whole_levels_from_the_highest_down():
-    pace = Pace(periods={0: {1: signs(81, 9), 2: signs(3, 3), 5: signs(0, 4)}})
-    assert pace.slowest(0, 0.04) == signs(0, 4)
-    assert pace.slowest(0, 0.05) == signs(3, 7)
-    assert pace.slowest(0, 1.0) == signs(84, 16)
-    assert pace.slowest(60, 1.0) == Signs()
-
-
-@pytest.mark.parametrize(("sd", "mean"), [(0.35, 0.0), (0.35, 0.2), (0.05, 0.0), (0.2, -0.1)])
-def test_the_spread_is_that_between_the_quartiles(sd, mean):
-    places = [bin_of(x) for x in np.random.default_rng(3).normal(mean, sd, 20_000).tolist()]
-    found = Signs(counts=tuple(places.count(place) for place in range(BINS)))
-    assert found.spread == pytest.approx(1.349 * sd, rel=0.25)
-
-
-@given(st.lists(st.integers(0, 50), min_size=BINS, max_size=BINS))
-def test_the_spread_is_the_same_if_all_signs_are_exchanged(counts):
-    mirrored = Signs(counts=tuple(reversed(counts)))
-    assert Signs(counts=tuple(counts)).spread == pytest.approx(mirrored.spread)
 
 
 @pytest.mark.parametrize("bad", [(1,), (-1, *(0,) * (BINS - 1))])
