@@ -20,6 +20,7 @@ __all__ += [
     "digest",
     "failure_key",
     "finding_key",
+    "held_key",
     "kind_of",
     "notice_key",
     "removed_key",
@@ -29,6 +30,7 @@ __all__ += [
     "tick_key",
     "watch_key",
     "watched_key",
+    "withdrawn_key",
 ]
 
 SCHEMA = 1
@@ -148,6 +150,16 @@ def begun_key(stage: str) -> str:
 def asked_key(stage: str) -> str:
     """Name the note that SageMaker took up an update towards a stage."""
     return deployment_key(f"{stage}.asked")
+
+
+def held_key() -> str:
+    """Name the note that the promotion waits for its window."""
+    return deployment_key("promoted.held")
+
+
+def withdrawn_key() -> str:
+    """Name the note that a person called the promotion off while it waited."""
+    return deployment_key("promoted.withdrawn")
 
 
 def reverted_key() -> str:

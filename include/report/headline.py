@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from include.ledger.objects import Kind, deployment_key, removed_key, reverted_key, watched_key
+from include.ledger.objects import (
+    Kind,
+    begun_key,
+    deployment_key,
+    held_key,
+    removed_key,
+    reverted_key,
+    watched_key,
+    withdrawn_key,
+)
 from include.ledger.reader import Document, Record
 from include.report.numbers import count, evidence, instant, span
 from include.report.series import window
+from include.rollout.stage import Stage
 from include.rollout.verdict import Action, End
 
 
@@ -95,8 +105,8 @@ def _ended(record: Record, word: str) -> str:
     match word:
         case End.PROMOTED:
             return f"The candidate was promoted{by} and now serves {endpoint}"
-        case End.ROLLED_BACK if _taken_back(record):
-            return f"The promotion was taken back; {endpoint} serves what it served before"
+        case End.ROLLED_BACK if (undone := _undone(record)) is not None:
+            return f"The promotion was {undone}; {endpoint} serves what it served before"
         case End.ROLLED_BACK:
             return f"Rolled back{by}; {endpoint} serves what it served before"
         case End.INCONCLUSIVE if (record.get(Kind.APPROVAL) or {"approved": True}).get("approved") is False:
@@ -129,6 +139,9 @@ def _doing(record: Record) -> str:
         return "The decision was carried out; what the rollout created is being cleaned up"
     if decision is not None and _awaits_approval(record, decision):
         return f"Decided by {decision.get('who')} to promote the candidate; a person is asked to approve, in Airflow"
+    held = has(held_key())
+    if held is not None and has(begun_key(Stage.PROMOTED)) is None:
+        return f"The promotion on endpoint {endpoint} waits for its window, which opens {instant(held.get('opens'))}"
     if decision is not None:
         verb = "promoting the candidate" if decision.get("action") == Action.PROMOTE else "rolling back"
         return f"Decided by {decision.get('who')}: {verb} on endpoint {endpoint}"
@@ -149,9 +162,13 @@ def _doing(record: Record) -> str:
     return "The rollout is being opened"
 
 
-def _taken_back(record: Record) -> bool:
+def _undone(record: Record) -> str | None:
+    """Say what became of a promotion that was decided on and does not stand."""
+    if record.get(withdrawn_key()) is not None:
+        return "called off"
     over = record.get(watched_key())
-    return record.get(reverted_key()) is not None or (over is not None and over.get("closed") != "end")
+    reverted = record.get(reverted_key()) is not None or (over is not None and over.get("closed") != "end")
+    return "taken back" if reverted else None
 
 
 def _watches_promoted(record: Record) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from include.ledger.objects import Kind, deployment_key, reverted_key, watched_key
+from include.ledger.objects import Kind, deployment_key, held_key, reverted_key, watched_key, withdrawn_key
 from include.ledger.reader import Document, Record
 from include.report.numbers import instant, percent, span
 from include.rollout.names import moment
@@ -83,6 +83,12 @@ def _candidate(record: Record, tail: str, document: Document) -> _Told:
 def _deployment(record: Record, tail: str, document: Document) -> _Told:
     if f"{Kind.DEPLOYMENT}/{tail}" == reverted_key():
         yield "the guardrails", "took the promotion back", _text(document, "reason")
+        return
+    if f"{Kind.DEPLOYMENT}/{tail}" == held_key():
+        yield _ROLLOUT, f"waits for a promotion window, until {instant(document.get('opens'))}", ""
+        return
+    if f"{Kind.DEPLOYMENT}/{tail}" == withdrawn_key():
+        yield _text(document, "who") or "a person", "called the promotion off", _text(document, "why")
         return
     if tail in _OWN_ENDPOINT:
         yield _ROLLOUT, _OWN_ENDPOINT[tail], ""
@@ -233,5 +239,7 @@ _ORDER[_ORDER.index(Kind.WINDOW) : _ORDER.index(Kind.WINDOW)] = [
 ]
 _ORDER[_ORDER.index(Kind.PROMOTION) : _ORDER.index(Kind.PROMOTION)] = [
     deployment_key("baseline.begun"),
+    held_key(),
+    withdrawn_key(),
     deployment_key("promoted.begun"),
 ]

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, Gate, LatencyGate, Quantile
+from include.rollout.promotion_window import LONGEST_WAIT, PromotionWindow
 from include.rollout.rule import Severity
 from include.rollout.section import InstanceType, Section
 
@@ -103,6 +104,9 @@ class PromotionSection(Section):
     keep_shadow: bool = Field(
         default=False, description="leave the shadow on the endpoint while a person is asked to approve"
     )
+    windows: tuple[PromotionWindow, ...] = Field(
+        default=(), description="when a promotion may begin; left out: at any time"
+    )
     watch: int = Field(
         default=0,
         ge=0,
@@ -125,6 +129,11 @@ class PromotionSection(Section):
     def kept(self) -> int:
         """Return for how many seconds the shadow may stay behind the window, while a person is asked to approve."""
         return self.approval_timeout if self.approval and self.keep_shadow else 0
+
+    @property
+    def held(self) -> int:
+        """Return for how many seconds a promotion may have to wait for its window."""
+        return LONGEST_WAIT if self.windows else 0
 
     def instances(self, production: tuple[str, int], shadow: tuple[str, int]) -> tuple[str, int]:
         """Return type and count of the promoted candidate's instances, given those that serve both variants now.
@@ -149,6 +158,11 @@ def unpromotable(promotion: PromotionSection, *, managed: bool) -> list[str]:
         problems.append(
             "promotion.by is sagemaker and there are promotion.guardrails; SageMaker's Promote moves all traffic at once "
             "and watches no alarm, so leave guardrails out, or set promotion.by to rollout"
+        )
+    if promotion.windows:
+        problems.append(
+            "promotion.by is sagemaker and there are promotion.windows; the shadow is taken away while a promotion waits, "
+            "which ends the test, so leave windows out, or set promotion.by to rollout"
         )
     if promotion.approval and not promotion.keep_shadow:
         problems.append(

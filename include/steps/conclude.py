@@ -10,6 +10,7 @@ from include.rollout.spec import RolloutSpec, recall
 from include.rollout.verdict import Conclusion
 from include.rollout.window import WindowSection, kept
 from include.steps.edit import extended_end, wanted_edit
+from include.steps.hold import is_held
 from include.steps.override import unseen
 from include.steps.rollout import Rollout
 from include.steps.watch import is_watching
@@ -26,7 +27,7 @@ def conclude(
 ) -> str:
     """Record what a named person asks for and why; the task that watches acts on it at its next look.
 
-    A promoted candidate that is still watched can be removed, and nothing else.
+    A candidate that waits for its promotion window, or is promoted and still watched, can be removed, and nothing else.
     Promoting ends the window early, so no gate can pass on it: it overrides an INCONCLUSIVE verdict and needs
     promotion.override in the spec, and one period of both variants at least. An edit is of a managed test alone; an
     extension moves the end of such a test where the window would outlast it. Raises RefusedError for what cannot be
@@ -40,8 +41,8 @@ def conclude(
     if not who.strip() or not why.strip():
         raise RefusedError("a conclusion is recorded with who asked and why; give both.")
     spec = recall(stored["spec"], f"the stored spec of rollout {rollout.id}")
-    watched = action is Conclusion.REMOVE and is_watching(rollout)
-    if ledger.read(Kind.REPLAY_STOP) is not None and not watched:
+    removable = action is Conclusion.REMOVE and (is_held(rollout) or is_watching(rollout))
+    if ledger.read(Kind.REPLAY_STOP) is not None and not removable:
         raise TerminalError(
             f"the window of rollout {rollout.id} is closed already; what the gates found stands."
         )

@@ -15,6 +15,7 @@ from include.rollout.stage import Stage, promoted_variant
 from include.rollout.verdict import Action
 from include.steps.decide import needs_approval, refused_by_approval
 from include.steps.experiment import hand_over, promoted_config
+from include.steps.hold import PHASE, called_off, hold
 from include.steps.reach import reach, refuse_restored
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
@@ -26,6 +27,7 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
 
     The promoting config keeps production's variant name, which guardrails, alarms, dashboards and scaling policies
     key on, and it never has a shadow in it: whether AWS shifts traffic gradually beside a shadow is not documented.
+    Where the spec has promotion windows, the endpoint waits for one as it was before the rollout.
     With promotion.by sagemaker the managed test promotes in one update instead, under the shadow's name.
     Where guardrails take the promotion back, that is noted, and the rollout ends as rolled back. Raises
     ForeignChangeError too where somebody else has put the endpoint back already: they did not mean it to be promoted.
@@ -61,12 +63,17 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
 
 def _update(rollout: Rollout, lease: Lease, wait: Wait | None, candidate: str) -> Wait | None:
     """Restore the baseline, then move production to the candidate; None once it serves, or the guardrails took it back."""
+    if wait is not None and wait.phase == PHASE:
+        wait = None  # somebody may have changed the endpoint meanwhile
     if wait is None or wait.phase == Stage.BASELINE:
+        if called_off(rollout):
+            return None
         if not _promoting(rollout):
             state = endpoints.describe(rollout.clients, rollout.baseline.endpoint)
             if state is not None:
                 refuse_restored(rollout, state)
             pending = restore(rollout, lease, wait)
+            pending = pending or hold(rollout)
             if pending is not None:
                 return pending
         wait = None

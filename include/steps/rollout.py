@@ -149,11 +149,12 @@ class Rollout:
 
 
 def longest(spec: RolloutSpec) -> timedelta:
-    """Return how long a rollout may last, whatever it waits for: updates, window, guardrails, approval and watch."""
+    """Return how long a rollout may last, whatever it waits for: updates, windows, guardrails, approval and watch."""
     window, promotion = spec.window, spec.promotion
     seconds = (
         4 * spec.deploy_timeout + window.opening + window.warm_up + 2 * window.maximum + window.lag + _MARGIN
     )
+    seconds += promotion.held
     if promotion.guardrails is not None:
         seconds += promotion.guardrails.seconds
     if promotion.approval:

@@ -10,7 +10,7 @@ from include.aws import endpoints, metrics
 from include.gates.look import Look, look
 from include.gates.wording import evidence as written
 from include.gates.wording import periods
-from include.ledger.objects import Kind, reverted_key, watch_key, watched_key
+from include.ledger.objects import Kind, reverted_key, watch_key, watched_key, withdrawn_key
 from include.rollout.evidence import Evidence
 from include.rollout.names import moment, timestamp
 from include.rollout.promotion import WATCHED
@@ -37,10 +37,13 @@ def is_watching(rollout: Rollout) -> bool:
 
 
 def taken_back(rollout: Rollout) -> str | None:
-    """Say who took the promotion back, or is about to, and why; None while it stands."""
+    """Say who took the promotion back, is about to, or called it off, and why; None while it stands."""
     reverted = rollout.ledger.read(reverted_key())
     if reverted is not None:
         return f"the guardrails took the promotion back: {reverted['reason']}"
+    withdrawn = rollout.ledger.read(withdrawn_key())
+    if withdrawn is not None:
+        return f"{withdrawn['who']} called the promotion off: {withdrawn['why']}"
     over = rollout.ledger.read(watched_key())
     if over is None or over["closed"] == Closed.END:
         return None

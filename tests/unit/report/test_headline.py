@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.ledger.objects import Kind
+from include.ledger.objects import Kind, begun_key, held_key
 from include.ledger.reader import Reader
 from include.report.headline import Tone, headline
 from include.rollout.verdict import End
@@ -31,6 +31,10 @@ def stages(story):
     yield "the gates are judging"
     story.decide("PROMOTE", "promote", "every gate that binds passed")
     yield "Decided by the gates: promoting the candidate on endpoint churn"
+    story.write(held_key(), {"opens": "2026-03-02T09:00:00Z"})
+    yield "waits for its window, which opens 2026-03-02 09:00:00 UTC"
+    story.write(begun_key("PROMOTED"), {"stage": "PROMOTED"})
+    yield "promoting the candidate on endpoint churn"
     story.write(Kind.PROMOTION, {"config": "c", "model": "m"})
     yield "is being cleaned up"
 

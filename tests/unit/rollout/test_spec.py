@@ -65,6 +65,13 @@ def test_a_rule_between_fields_is_named_beside_a_wrong_field() -> None:
             {"budget": {"limit": 5}, "promotion": {"approval": True, "keep_shadow": True}},
             "for up to 86400 s behind the window",
         ),
+        (
+            {
+                "strategy": "managed",
+                "promotion": {"by": "sagemaker", "windows": [{"begin": "09:00", "end": "16:00"}]},
+            },
+            "leave windows out",
+        ),
         ({"promotion": {"watch": 90}}, r"multiple of window.period \(60\)"),
         ({"promotion": {"watch": 7200}}, r"at most window.length \(3600\)"),
         ({"promotion": {"watch": 60}, "gates": {"rules": [{"kind": "completeness"}]}}, "no gate can watch"),
@@ -85,6 +92,7 @@ def test_a_rule_between_fields_is_named_beside_a_wrong_field() -> None:
         "count",
         "nothing to promote",
         "a shadow that is kept beyond its budget",
+        "a managed test that cannot wait",
         "watch between periods",
         "watch longer than the window",
         "nothing to watch with",
