@@ -102,19 +102,18 @@ def staged(side: str, terms: PairsSection, span: Span) -> str:
             SELECT id, event, t, coalesce(kind, '') AS kind, {_decoded("input")} AS input, {_decoded("output")} AS output
                    {carried}
             FROM fields
-        ), placed AS (
-            SELECT *, {number_of(terms, "output")} AS number,
-                   CASE WHEN input IS NULL THEN hash(id) ELSE hash(kind, input) END AS cluster
-            FROM texts
         ), keyed AS (
-            SELECT *, CASE WHEN t IS NULL OR NOT isfinite(t) THEN NULL
-                           WHEN {by_id} THEN {_key("hash(id)", "id")}
-                           WHEN input IS NOT NULL THEN {_key("cluster", "input")} END AS key
-            FROM placed
+            SELECT *, {number_of(terms, "output")} AS number,
+                   CASE WHEN t IS NULL OR NOT isfinite(t) THEN NULL
+                        WHEN {by_id} THEN {_key("hash(id)", "id")}
+                        WHEN input IS NOT NULL THEN {_key("hash(kind, input)", "input")} END AS key
+            FROM texts
+        ), placed AS (
+            SELECT *, CASE WHEN input IS NULL THEN hash(key) ELSE hash(kind, input) END AS cluster FROM keyed
         ), found AS (
             SELECT key, event, t, id, cluster, output AS answer, number,
                    {raw_output(terms, "output", "number")} AS raw{raw}
-            FROM keyed
+            FROM placed
             WHERE {mine}
         )
         SELECT key, ({state})::UTINYINT AS state, CASE WHEN event IS NULL THEN hash(t, answer) ELSE hash(event) END AS event,
