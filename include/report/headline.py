@@ -139,9 +139,9 @@ def _doing(record: Record) -> str:
         return "The decision was carried out; what the rollout created is being cleaned up"
     if decision is not None and _awaits_approval(record, decision):
         return f"Decided by {decision.get('who')} to promote the candidate; a person is asked to approve, in Airflow"
-    held = has(held_key())
-    if held is not None and has(begun_key(Stage.PROMOTED)) is None:
-        return f"The promotion on endpoint {endpoint} waits for its window, which opens {instant(held.get('opens'))}"
+    if _is_held(record):
+        opens = instant((has(held_key()) or {}).get("opens"))
+        return f"The promotion on endpoint {endpoint} waits for its window, which opens {opens}"
     if decision is not None:
         verb = "promoting the candidate" if decision.get("action") == Action.PROMOTE else "rolling back"
         return f"Decided by {decision.get('who')}: {verb} on endpoint {endpoint}"
@@ -169,6 +169,11 @@ def _undone(record: Record) -> str | None:
     over = record.get(watched_key())
     reverted = record.get(reverted_key()) is not None or (over is not None and over.get("closed") != "end")
     return "taken back" if reverted else None
+
+
+def _is_held(record: Record) -> bool:
+    after = (record.get(withdrawn_key()), record.get(begun_key(Stage.PROMOTED)))
+    return record.get(held_key()) is not None and after == (None, None) and not record.all(Kind.FAILURE)
 
 
 def _watches_promoted(record: Record) -> bool:

@@ -10,7 +10,7 @@ from include.rollout.verdict import Conclusion
 from include.steps.rollout import Rollout, Wait
 from include.steps.wishes import wishes
 
-_LOOK = 300.0  # seconds between two looks for what a person said, and at the endpoint
+_LOOK = 900.0  # seconds between two looks for what a person said, and at the endpoint; each is a process of its own
 PHASE = "held"
 
 
@@ -27,7 +27,7 @@ def is_held(rollout: Rollout) -> bool:
 def hold(rollout: Rollout) -> Wait | None:
     """Return the wait for the next promotion window; None where one is open, or the promotion has begun.
 
-    It may end in the middle of a window that an update has begun in: only the beginning is held to it.
+    Only its beginning is held to a window: a guarded update may last beyond it.
     """
     if rollout.ledger.read(begun_key(Stage.PROMOTED)) is not None:
         return None
