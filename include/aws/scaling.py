@@ -1,11 +1,14 @@
-"""Application Auto Scaling of variants, read for the baseline."""
+"""Application Auto Scaling of variants: read for the baseline, and kept for a shadow while it is there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from include.aws.clients import Clients
-from include.aws.faults import calling
+from include.aws.faults import calling, code_of
 
 _TARGET_KEYS = ("ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity", "RoleARN", "SuspendedState")
 _POLICY_KEYS = (
@@ -39,3 +42,23 @@ def targets(clients: Clients, endpoint: str, variant: str) -> tuple[dict[str, An
         }
         for target in found["ScalableTargets"]
     )
+
+
+def register(clients: Clients, target: Mapping[str, Any], policies: Iterable[Mapping[str, Any]]) -> None:
+    """Make a variant a scalable target and put its policies; what is there already is replaced."""
+    with calling(f"Registering {target['ResourceId']} as a scalable target"):
+        clients.scaling.register_scalable_target(**target)
+    for policy in policies:
+        with calling(f"Putting scaling policy {policy['PolicyName']} of {target['ResourceId']}"):
+            clients.scaling.put_scaling_policy(**policy)
+
+
+def deregister(clients: Clients, target: Mapping[str, Any]) -> None:
+    """Take a variant's scalable target away, and its policies with it; one that is gone already is no error."""
+    named = {key: target[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
+    with calling(f"Deregistering {target['ResourceId']} as a scalable target"):
+        try:
+            clients.scaling.deregister_scalable_target(**named)
+        except ClientError as error:
+            if code_of(error) != "ObjectNotFoundException":
+                raise

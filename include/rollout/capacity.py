@@ -8,6 +8,7 @@ from typing import Any
 
 from include.rollout.baseline import Baseline
 from include.rollout.promotion import Promoter
+from include.rollout.scaling import follows, uncopied
 from include.rollout.spec import Mode, RolloutSpec
 
 # Times production's load per instance from which on queueing is likely to be what is measured.
@@ -61,10 +62,16 @@ def warnings(
             f"the candidate is promoted to {wanted}, on which neither variant runs now, so nothing that is measured tells "
             f"how it does there; let it be tried there (candidate.instance_type), or promote with guardrails."
         )
-    if baseline.scaling:
+    if baseline.scaling and not follows(spec, baseline):
         found.append(
             f"production scales automatically and the shadow stays at {beside}; if production scales out during the "
-            "window, the two are no longer alike."
+            "window, the two are no longer alike (candidate.autoscaling)."
+        )
+    elif uncopied(baseline):
+        found.append(
+            f"the shadow does not get production's scaling policy {', '.join(uncopied(baseline))}: only target tracking can "
+            "be copied, the others act on alarms of your own; if production scales by it during the window, the two are no "
+            "longer alike."
         )
     own = baseline.config.get("DataCaptureConfig", {})
     if spec.capture is not None and own.get("EnableCapture"):

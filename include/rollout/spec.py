@@ -70,7 +70,13 @@ class CandidateSection(Section):
         default_factory=dict, description="environment variables to set or replace"
     )
     instance_type: InstanceType | None = Field(default=None, examples=["ml.m5.xlarge"])
-    instance_count: int | None = Field(default=None, ge=1, le=100, description="instances of the shadow")
+    instance_count: int | None = Field(
+        default=None, ge=1, le=100, description="instances of the shadow; left out: as many as production has"
+    )
+    autoscaling: bool | None = Field(
+        default=None,
+        description="the shadow scales as production does; left out: unless instance_count says how many it has",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -106,6 +106,14 @@ def candidate_container(spec: RolloutSpec, baseline: Baseline, artifact: str | N
     return container
 
 
+def shadow_count(spec: RolloutSpec, baseline: Baseline) -> int:
+    """Return how many instances the shadow begins with: as many as production had when the rollout was opened.
+
+    What production's config says may be long ago: a shadow of so few would answer for many.
+    """
+    return spec.candidate.instance_count or max(1, baseline.instance_count)
+
+
 def changes_model(spec: RolloutSpec) -> bool:
     """Say whether the candidate is another model or container, so that one must be registered and created."""
     candidate = spec.candidate
@@ -119,8 +127,7 @@ def _shadow(spec: RolloutSpec, baseline: Baseline, candidate_model: str) -> dict
     shadow["InitialVariantWeight"] = spec.sampling
     if spec.candidate.instance_type is not None:
         shadow["InstanceType"] = spec.candidate.instance_type
-    if spec.candidate.instance_count is not None:
-        shadow["InitialInstanceCount"] = spec.candidate.instance_count
+    shadow["InitialInstanceCount"] = shadow_count(spec, baseline)
     return shadow
 
 

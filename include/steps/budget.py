@@ -9,8 +9,9 @@ from include.aws import prices
 from include.ledger.objects import Kind, deployment_key
 from include.rollout.baseline import Baseline
 from include.rollout.names import moment
+from include.rollout.scaling import most_instances
 from include.rollout.spec import RolloutSpec
-from include.rollout.stage import Stage
+from include.rollout.stage import Stage, shadow_count
 from include.steps.rollout import Rollout
 
 
@@ -21,11 +22,13 @@ def price_of(spec: RolloutSpec, kind: str) -> float | None:
 
 
 def shadow_price(spec: RolloutSpec, baseline: Baseline) -> float | None:
-    """Return USD per hour of all shadow instances, or None where the price of their type is not known."""
+    """Return USD per hour of all shadow instances, or None where the price of their type is not known.
+
+    A shadow that scales counts with as many as it may come to have, so that it never costs more than is said.
+    """
     kind = spec.candidate.instance_type or str(baseline.production.get("InstanceType", ""))
-    count = spec.candidate.instance_count or int(baseline.production.get("InitialInstanceCount", 1))
     each = price_of(spec, kind)
-    return None if each is None else each * count
+    return None if each is None else each * most_instances(spec, baseline, shadow_count(spec, baseline))
 
 
 def planned_cost(spec: RolloutSpec, baseline: Baseline) -> str:

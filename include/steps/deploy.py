@@ -11,6 +11,7 @@ from include.steps.edit import attend
 from include.steps.experiment import generated_configs, is_managed, start
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
+from include.steps.scaling import scale_shadow
 
 
 def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
@@ -34,6 +35,7 @@ def deploy_shadow(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     put = start if is_managed(rollout) else partial(reach, stage=Stage.SHADOW)
     pending = put(rollout, lease=lease, wait=wait, candidate=candidate)
     if pending is None:
+        scale_shadow(rollout, lease)
         config = (generated_configs(rollout) or [config_name(rollout.id, Stage.SHADOW, rollout.baseline)])[-1]
         rollout.write(noted, {"config": config})
         if is_managed(rollout):

@@ -19,6 +19,7 @@ from include.rollout.gate import AgreementGate, Gate
 from include.rollout.operating import CostGate, OverheadGate, SaturationGate
 from include.rollout.plan import GatePlan
 from include.rollout.spec import RolloutSpec
+from include.rollout.stage import shadow_count
 from include.stats.flips import least_pairs
 from include.stats.proportions import Counts
 from include.stats.spending import reading_alphas
@@ -58,12 +59,13 @@ def planned_fleets(spec: RolloutSpec, baseline: Baseline) -> dict[str, Fleet]:
     production, candidate = baseline.production, spec.candidate
     kind = str(production.get("InstanceType", ""))
     asked = candidate.instance_type or kind
-    count = candidate.instance_count or int(production.get("InitialInstanceCount", 1))
     return {
         "production": Fleet(
             instance_type=kind, count=max(1, baseline.instance_count), usd_per_hour=price_of(spec, kind)
         ),
-        "shadow": Fleet(instance_type=asked, count=count, usd_per_hour=price_of(spec, asked)),
+        "shadow": Fleet(
+            instance_type=asked, count=shadow_count(spec, baseline), usd_per_hour=price_of(spec, asked)
+        ),
     }
 
 

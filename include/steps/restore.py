@@ -12,6 +12,7 @@ from include.steps.decide import refused_by_approval
 from include.steps.experiment import stop
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
+from include.steps.scaling import unscale_shadow
 from include.steps.watch import taken_back
 
 _TRIES = 3
@@ -19,6 +20,7 @@ _TRIES = 3
 
 def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | None:
     """Bring the endpoint back to its original config, with instance counts as they are now and the weight it had."""
+    unscale_shadow(rollout, lease)
     pending = stop(rollout, lease, wait)
     if pending is not None:
         return pending

@@ -51,6 +51,7 @@ REGION = "us-east-1"
 BUCKET = "rollouts"
 ROLE = "arn:aws:iam::000000000000:role/penumbra"
 PERIOD = 10
+POLICY = "follow"  # of an endpoint that scales
 
 
 @contextmanager
@@ -147,6 +148,27 @@ def make_endpoint(
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return name
+
+
+def scale(clients: Clients, endpoint: str, most: int = 3) -> None:
+    """Let production scale by its requests, so few that it stays as it is."""
+    of: Any = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{endpoint}/variant/production",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    clients.scaling.register_scalable_target(**of, MinCapacity=1, MaxCapacity=most)
+    clients.scaling.put_scaling_policy(
+        **of,
+        PolicyName=POLICY,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 1e6,
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+            },
+        },
+    )
 
 
 def document(name: str, source: str, **changes: Any) -> dict[str, Any]:

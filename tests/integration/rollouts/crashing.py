@@ -26,10 +26,11 @@ from botocore.config import Config
 
 from include.aws import endpoints
 from include.aws.clients import Clients, connect
+from include.aws.scaling import deregister, targets
 from include.ledger.objects import Kind, Ledger
 from include.rollout.spec import Strategy
 from include.rollout.verdict import End
-from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources, session
+from tests.integration.rollouts.conftest import Drive, document, make_endpoint, resources, scale, session
 from tests.integration.rollouts.mortal import Kill, Log, Order, Way, perform
 
 CLOCK = 20  # seconds of the cloud per second of the machine
@@ -117,6 +118,8 @@ class Trial:
         self.endpoint = make_endpoint(
             self.clients, environment={"LOCAL_ANSWER": PRODUCTION}, instance_type=self.instance_type
         )
+        if self.way is Way.SCALED:
+            scale(self.clients, self.endpoint)
         self.folder = self.folder / self.endpoint
         self.folder.mkdir(parents=True)
         drive = {"spec": self.spec(), "folder": self.folder, "run_id": f"manual__{uuid4().hex}"}
@@ -221,6 +224,8 @@ class Trial:
         assert len(readings) <= 1 + (Kind.EXTENSION in after)
         assert Kind.REPORT in after
         assert rollout.leases.current(self.endpoint) is None
+        assert targets(self.clients, self.endpoint, "production") == baseline.scaling
+        assert targets(self.clients, self.endpoint, "shadow") == ()
         self._check_packages(end)
 
     def left(self) -> list[str]:
@@ -231,7 +236,7 @@ class Trial:
         assert caller.failures == []
         assert caller.answered > 0
         assert caller.answers <= {PRODUCTION, CANDIDATE}
-        if not (self.way.is_handed or self.way in (Way.PROMOTE, Way.TAKEN_BACK)):
+        if not self.way.is_promoted:
             assert caller.answers == {PRODUCTION}
 
     def _check_packages(self, end: End) -> None:
@@ -249,6 +254,8 @@ class Trial:
     def _change_endpoint(self) -> None:
         """Move the endpoint to another config, as somebody else would, as soon as SageMaker lets anybody."""
         self._rest()
+        for found in targets(self.clients, self.endpoint, "shadow"):  # else SageMaker removes no shadow
+            deregister(self.clients, {"ServiceNamespace": "sagemaker", **found})
         config = self.clients.sagemaker.describe_endpoint_config(EndpointConfigName=f"{self.endpoint}-config")
         name = f"{self.endpoint}-theirs"
         self.clients.sagemaker.create_endpoint_config(

@@ -32,6 +32,7 @@ class Way(StrEnum):
     """How a rollout goes when nobody kills it."""
 
     PROMOTE = "promote"  # a person overrides an inconclusive verdict
+    SCALED = "promote beside a scaling production"  # as promote, with a shadow that scales too
     ROLL_BACK = "roll back"  # a person removes the shadow
     ABORT = "abort"  # the evidence is against the candidate
     TAKEN_BACK = "taken back"  # promoted, and removed by a person while it was watched
@@ -42,8 +43,14 @@ class Way(StrEnum):
     @property
     def end(self) -> End:
         """Return how it ends."""
-        ends = {Way.PROMOTE: End.PROMOTED, Way.HANDED_OVER: End.PROMOTED, Way.MARK_FAILED: End.CRASHED}
-        return ends.get(self, End.ROLLED_BACK)
+        if self is Way.MARK_FAILED:
+            return End.CRASHED
+        return End.PROMOTED if self.is_promoted and not self.is_reversed else End.ROLLED_BACK
+
+    @property
+    def is_promoted(self) -> bool:
+        """Say whether the candidate comes to serve, be it for a while."""
+        return self.is_handed or self in (Way.PROMOTE, Way.SCALED, Way.TAKEN_BACK)
 
     @property
     def is_handed(self) -> bool:
@@ -111,7 +118,7 @@ def _steps(drive: Drive, way: Way) -> list[Callable[[], Any]]:
     """Return the tasks of a rollout in their order; each may be run again."""
 
     def watch() -> None:
-        if way.is_handed or way in (Way.PROMOTE, Way.TAKEN_BACK):
+        if way.is_promoted:
             promote_now(drive)
         elif way is Way.ROLL_BACK:
             conclude(drive.rollout, Conclusion.REMOVE, who="Ada", why="a test")

@@ -41,6 +41,10 @@ def test_a_rollout_killed_beside_any_call_leaves_the_endpoint_right(quick_cloud:
         before(Way.PROMOTE, 7, "UpdateEndpoint", Care.JANITOR),  # without a shadow, not yet promoted
         after(Way.PROMOTE, 8, "DeleteEndpointConfig", Care.JANITOR),  # settling a promotion
         after(Way.PROMOTE, 11, "UpdateModelPackage", Care.FOREIGN),  # approved, and then not ours any more
+        after(
+            Way.SCALED, 5, "RegisterScalableTarget", Care.JANITOR
+        ),  # the shadow scales, and nobody noted it
+        after(Way.SCALED, 7, "DeregisterScalableTarget", Care.AGAIN),
         before(Way.TAKEN_BACK, 8, "UpdateEndpoint", Care.AGAIN),  # promoted, and about to be taken back
         after(Way.ROLL_BACK, 4, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),
         after(Way.HANDED_OVER, 4, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),

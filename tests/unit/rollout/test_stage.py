@@ -82,6 +82,7 @@ def test_the_shadow_is_a_copy_of_production_with_the_sampling_as_its_weight() ->
         **baseline().production,
         "VariantName": "shadow",
         "ModelName": "new",
+        "InitialInstanceCount": baseline().instance_count,
         "InitialVariantWeight": 0.5,
     }
 
