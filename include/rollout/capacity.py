@@ -21,7 +21,7 @@ def refusal(spec: RolloutSpec, baseline: Baseline) -> str | None:
     UpdateEndpoint refuses another instance type for a variant that is a scalable target of Application Auto Scaling.
     """
     if spec.promotion.by is Promoter.SAGEMAKER and spec.mode is Mode.CANDIDATE:
-        return _unrenamable(baseline)
+        return _unrenamable(spec, baseline)
     serving = str(baseline.production["InstanceType"])
     wanted, _ = _promoted(spec, baseline)
     if not baseline.scaling or spec.mode is not Mode.CANDIDATE or wanted == serving:
@@ -84,13 +84,19 @@ def warnings(
     return tuple(found)
 
 
-def _unrenamable(baseline: Baseline) -> str | None:
+def _unrenamable(spec: RolloutSpec, baseline: Baseline) -> str | None:
     """Say why the candidate cannot serve under another variant name, or None where it can."""
-    if baseline.scaling:
+    if uncopied(baseline):
+        return (
+            f"production scales by {', '.join(uncopied(baseline))} as variant {baseline.variant}, which acts on alarms of "
+            "your own, and SageMaker's own Promote would serve the candidate under another name; set promotion.by to "
+            "rollout, or let target tracking do it."
+        )
+    if baseline.scaling and not follows(spec, baseline):
         return (
             f"production scales automatically as variant {baseline.variant}, and SageMaker's own Promote would serve the "
-            "candidate under another name, which nothing scales; set promotion.by to rollout, or deregister the scalable "
-            "target first."
+            "candidate under the shadow's name, which would not; set candidate.autoscaling to true, or promotion.by to "
+            "rollout."
         )
     made = int(baseline.production["InitialInstanceCount"])
     if baseline.instance_count > made:

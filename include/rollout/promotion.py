@@ -120,9 +120,9 @@ class PromotionSection(Section):
         if self.by is not Promoter.SAGEMAKER:
             return None
         return (
-            "promotion.by is sagemaker, so the promoted candidate serves under the shadow's variant name: alarms, "
-            "dashboards and scaling policies that key on production's name see nothing of it, and no alarm can take it "
-            "back; move them to the new name, or set promotion.by to rollout."
+            "promotion.by is sagemaker, so the promoted candidate serves under the shadow's variant name: alarms and "
+            "dashboards that key on production's name see nothing of it, and no alarm can take it back; move them to the "
+            "new name, or set promotion.by to rollout."
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Application Auto Scaling of a shadow: production's targets and policies, under the shadow's name."""
+"""Application Auto Scaling: production's targets and policies, as they are and under the shadow's name."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 from include.rollout.baseline import Baseline
 from include.rollout.spec import RolloutSpec
-from include.rollout.stage import shadow_variant
 
 _TRACKING = "TargetTrackingScaling"
 _VARIANT = "VariantName"  # the dimension of SageMaker's metrics that tells variants apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowTarget:
+class ScalableTarget:
     """The arguments of RegisterScalableTarget, and those of PutScalingPolicy for each policy that can be copied."""
 
     target: Mapping[str, Any]
@@ -28,12 +27,12 @@ def follows(spec: RolloutSpec, baseline: Baseline) -> bool:
     return bool(baseline.scaling) and (spec.candidate.instance_count is None if asked is None else asked)
 
 
-def shadow_targets(baseline: Baseline) -> tuple[ShadowTarget, ...]:
-    """Return production's targets as the shadow's. Metrics that a policy names of production become the shadow's.
+def targets_of(baseline: Baseline, variant: str) -> tuple[ScalableTarget, ...]:
+    """Return production's targets as those of a variant. Metrics that a policy names of production become the variant's.
 
-    The role is left out: AWS uses the service's own, and refuses to be told which.
+    The role is left out: SageMaker's variants are scaled under the service's own.
     """
-    resource = resource_id(baseline, shadow_variant(baseline))
+    resource = resource_id(baseline, variant)
     found = []
     for target in baseline.scaling:
         of = {
@@ -52,18 +51,18 @@ def shadow_targets(baseline: Baseline) -> tuple[ShadowTarget, ...]:
                 "TargetTrackingScalingPolicyConfiguration": _renamed(
                     policy["TargetTrackingScalingPolicyConfiguration"],
                     baseline.variant,
-                    shadow_variant(baseline),
+                    variant,
                 ),
             }
             for policy in target.get("policies", ())
             if policy["PolicyType"] == _TRACKING
         )
-        found.append(ShadowTarget(target={**of, **bounds}, policies=policies))
+        found.append(ScalableTarget(target={**of, **bounds}, policies=policies))
     return tuple(found)
 
 
 def uncopied(baseline: Baseline) -> tuple[str, ...]:
-    """Name production's policies that a shadow cannot have: those that are told by alarms of somebody's own."""
+    """Name production's policies that no other variant can have: those that are told by alarms of somebody's own."""
     return tuple(
         policy["PolicyName"]
         for target in baseline.scaling

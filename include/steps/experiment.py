@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from include.aws import endpoints, experiments
@@ -152,9 +153,12 @@ def stop(rollout: Rollout, lease: Lease, wait: Wait | None) -> Wait | None:
     return _wait(rollout, "to be over", wait.until if wait else rollout.now() + limit, Stage.BASELINE)
 
 
-def hand_over(rollout: Rollout, lease: Lease, wait: Wait | None, *, candidate: str) -> Wait | None:
+def hand_over(
+    rollout: Rollout, lease: Lease, wait: Wait | None, *, candidate: str, prepare: Callable[[], None]
+) -> Wait | None:
     """Stop the experiment with SageMaker's own Promote; None once the candidate serves under the shadow's name.
 
+    `prepare` is called before SageMaker is asked, when the ledger says that it is about to be.
     Raises DeploymentError when the experiment ended without promoting, with SageMaker's reason; ForeignChangeError and
     FenceError as any update does.
     """
@@ -174,6 +178,7 @@ def hand_over(rollout: Rollout, lease: Lease, wait: Wait | None, *, candidate: s
     elif found.status == "Running" and state.in_service:
         live = max((v.instance_count for v in state.production), default=baseline.instance_count)
         rollout.write(begun_key(Stage.PROMOTED), {"stage": Stage.PROMOTED.value})
+        prepare()
         rollout.leases.check(lease)
         rollout.headline(Stage.PROMOTED)(
             f"stopping the managed test {found.name} with SageMaker's own Promote"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from include.aws import endpoints
 from include.aws.alarms import ensure as ensure_alarm
@@ -19,6 +20,7 @@ from include.steps.hold import PHASE, called_off, hold
 from include.steps.reach import reach, refuse_restored
 from include.steps.restore import restore
 from include.steps.rollout import Rollout, Wait
+from include.steps.scaling import unscale_production
 from include.steps.watch import taken_back
 
 
@@ -51,7 +53,8 @@ def promote(rollout: Rollout, wait: Wait | None = None) -> Wait | None:
     lease = rollout.lease()
     candidate = rollout.ledger.require(Kind.CANDIDATE)["model"]
     if rollout.spec.promotion.by is Promoter.SAGEMAKER:
-        pending = hand_over(rollout, lease, wait, candidate=candidate)
+        prepare = partial(unscale_production, rollout, lease)
+        pending = hand_over(rollout, lease, wait, candidate=candidate, prepare=prepare)
     else:
         pending = _update(rollout, lease, wait, candidate)
     if pending is None and taken_back(rollout) is None:

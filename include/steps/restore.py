@@ -12,7 +12,7 @@ from include.steps.decide import refused_by_approval
 from include.steps.experiment import stop
 from include.steps.reach import reach
 from include.steps.rollout import Rollout, Wait
-from include.steps.scaling import unscale_shadow
+from include.steps.scaling import scale_production, unscale_shadow
 from include.steps.watch import taken_back
 
 _TRIES = 3
@@ -33,6 +33,7 @@ def restore(rollout: Rollout, lease: Lease, wait: Wait | None = None) -> Wait | 
     if live is not None and live.weight != baseline.weight:
         rollout.leases.check(lease)
         endpoints.set_weight(rollout.clients, baseline.endpoint, baseline.variant, baseline.weight)
+    scale_production(rollout, lease)
     rollout.write(deployment_key(Stage.BASELINE), {"config": baseline.config_name})
     rollout.headline("BASELINE")(
         f"endpoint {baseline.endpoint} serves {baseline.config_name}, as before the rollout"

@@ -25,7 +25,7 @@ from include.steps.register import PACKAGE_EXPIRES, candidate_of
 from include.steps.report import write_report
 from include.steps.restore import restore
 from include.steps.rollout import EXPIRES, NEVER, Rollout, Wait
-from include.steps.scaling import clear_target
+from include.steps.scaling import clear_targets
 from include.steps.watch import is_watching, taken_back
 
 _OUTCOME = "penumbra-outcome"  # in a package's metadata
@@ -210,7 +210,8 @@ def _clean_up(rollout: Rollout, end: End, lease: Lease) -> None:
     for name in dict.fromkeys((*stages, *generated_configs(rollout), promoted_config(rollout))):
         if name not in in_use and endpoints.delete_config(clients, name):
             deleted.append(name)
-    deleted += clear_target(rollout, lease)
+    if baseline.scaling and end is End.FOREIGN_CHANGE:
+        deleted += clear_targets(rollout, lease)
     guardrails = rollout.spec.promotion.guardrails
     if guardrails is not None:
         deleted += alarms.delete(clients, alarm_names(guardrails, rollout.id, baseline))

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -118,7 +118,7 @@ class Trial:
         self.endpoint = make_endpoint(
             self.clients, environment={"LOCAL_ANSWER": PRODUCTION}, instance_type=self.instance_type
         )
-        if self.way is Way.SCALED:
+        if self.way is Way.SCALED or self.way.is_handed:
             scale(self.clients, self.endpoint)
         self.folder = self.folder / self.endpoint
         self.folder.mkdir(parents=True)
@@ -224,8 +224,7 @@ class Trial:
         assert len(readings) <= 1 + (Kind.EXTENSION in after)
         assert Kind.REPORT in after
         assert rollout.leases.current(self.endpoint) is None
-        assert targets(self.clients, self.endpoint, "production") == baseline.scaling
-        assert targets(self.clients, self.endpoint, "shadow") == ()
+        self._check_targets(name, end, baseline.scaling)
         self._check_packages(end)
 
     def left(self) -> list[str]:
@@ -238,6 +237,15 @@ class Trial:
         assert caller.answers <= {PRODUCTION, CANDIDATE}
         if not self.way.is_promoted:
             assert caller.answers == {PRODUCTION}
+
+    def _check_targets(self, serving: str, end: End, before: Sequence[Mapping[str, Any]]) -> None:
+        """Assert that what serves scales as production did, and nothing else."""
+        if end is End.FOREIGN_CHANGE:
+            serving = "production"  # they left its name
+        found = targets(self.clients, self.endpoint, serving)
+        assert [bounds(target) for target in found] == [bounds(target) for target in before]
+        other = "shadow" if serving == "production" else "production"
+        assert targets(self.clients, self.endpoint, other) == ()
 
     def _check_packages(self, end: End) -> None:
         sagemaker = self.clients.sagemaker
@@ -288,6 +296,15 @@ class Trial:
             time.sleep(61 / CLOCK)  # the plan looks at whole minutes
             yield caller
         self.clients.sagemaker.delete_endpoint(EndpointName=self.endpoint)
+
+
+def bounds(target: Mapping[str, Any]) -> tuple[int, int, list[str]]:
+    """Return within which bounds a target scales, and by which policies."""
+    return (
+        target["MinCapacity"],
+        target["MaxCapacity"],
+        [policy["PolicyName"] for policy in target["policies"]],
+    )
 
 
 def documents(ledger: Ledger) -> dict[str, dict[str, Any]]:

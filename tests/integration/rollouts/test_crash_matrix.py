@@ -47,6 +47,7 @@ def test_a_rollout_killed_beside_any_call_leaves_the_endpoint_right(quick_cloud:
         after(Way.SCALED, 7, "DeregisterScalableTarget", Care.AGAIN),
         before(Way.TAKEN_BACK, 8, "UpdateEndpoint", Care.AGAIN),  # promoted, and about to be taken back
         after(Way.ROLL_BACK, 4, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),
-        after(Way.HANDED_OVER, 4, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),
+        after(Way.HANDED_OVER, 6, "DeregisterScalableTarget", Care.JANITOR, Strategy.MANAGED),  # production's
+        after(Way.HANDED_OVER, 7, "StopInferenceExperiment", Care.AGAIN, Strategy.MANAGED),
     ]
     assert survive_all(quick_cloud, tmp_path, points, workers=4) == []

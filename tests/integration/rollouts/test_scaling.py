@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +17,7 @@ from include.steps.judge import settle_verdict, take_reading
 from include.steps.observe import Closed, observe, stop_replay
 from include.steps.promote import promote
 from include.steps.restore import roll_back
+from include.steps.rollback import take_back
 from include.steps.settle import settle
 from tests.integration.rollouts.conftest import (
     POLICY,
@@ -71,12 +73,32 @@ def test_the_shadow_scales_while_it_is_there_and_production_ever_after(
     (shadow,) = described["ShadowProductionVariants"]
     assert shadow["DesiredInstanceCount"] == 2
     assert scales(run, "production") == scales(run, "shadow") == as_before
-    assert any("1 to 3 instances, by 1 policies" in line for line in run.lines)
+    assert any("variant shadow scales from 1 to 3 instances, by follow" in line for line in run.lines)
     assert deploy_shadow(run.rollout) is None  # cleared once more
     assert conclude(run) is Action.PROMOTE
     run.step(promote)
     assert run.step(settle) is End.PROMOTED
     assert serves(clients, name_of(run))[1] == 0
+    assert (scales(run, "production"), scales(run, "shadow")) == (as_before, [])
+
+
+def test_sagemakers_own_promote_leaves_the_new_name_scaling_and_the_way_back_the_old_one(
+    clients: Clients, drive: Make
+) -> None:
+    name, as_before = make_endpoint(clients), [(1, 3, [POLICY])]
+    scale(clients, name)
+    run = drive(
+        endpoint={"name": name},
+        strategy="managed",
+        promotion={"override": True, "by": "sagemaker"},
+    )
+    run.begin()
+    assert conclude(run) is Action.PROMOTE
+    run.step(promote)
+    assert run.step(settle) is End.PROMOTED
+    assert (scales(run, "production"), scales(run, "shadow")) == ([], as_before)
+    take_back(run.rollout, who="Ada", why="a test", sleep=lambda _: time.sleep(0.2))
+    assert serves(clients, name) == (f"{name}-config", 0)
     assert (scales(run, "production"), scales(run, "shadow")) == (as_before, [])
 
 

@@ -80,6 +80,10 @@ def test_a_share_other_instances_and_scaling_are_told() -> None:
         "ml.c5.large and production on ml.m5.large" in warned(candidate={"instance_type": "ml.c5.large"})[0]
     )
     assert "scales automatically" in warned(scaling=({"MinCapacity": 1},))[0]
+    steps = {"MinCapacity": 1, "policies": [{"PolicyName": "by-alarm", "PolicyType": "StepScaling"}]}
+    (said,) = warned(scaling=(steps,), candidate={"autoscaling": True})
+    assert "does not get production's scaling policy by-alarm" in said
+    assert warned(scaling=({"MinCapacity": 1},), candidate={"autoscaling": True}) == []
 
 
 def test_without_traffic_nothing_is_said_of_load() -> None:
@@ -133,7 +137,13 @@ def test_another_variant_name_is_warned_of_and_refused_where_it_loses_instances(
     assert refusal(*asked(live=1, **by)) is None
     scales = refusal(*asked(live=1, scaling=({"policies": []},), **by))
     assert scales is not None
-    assert "another name, which nothing scales" in scales
+    assert "set candidate.autoscaling to true" in scales
+    follows = {**by, "candidate": {"autoscaling": True}}
+    assert refusal(*asked(live=1, scaling=({"policies": []},), **follows)) is None
+    steps = {"policies": [{"PolicyName": "by-alarm", "PolicyType": "StepScaling"}]}
+    alarmed = refusal(*asked(live=1, scaling=(steps,), **follows))
+    assert alarmed is not None
+    assert "production scales by by-alarm" in alarmed
     more = refusal(*asked(live=4, **by))
     assert more is not None
     assert "runs 4 instances and its endpoint config says 1" in more

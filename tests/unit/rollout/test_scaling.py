@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.rollout.baseline import Baseline
-from include.rollout.scaling import follows, most_instances, shadow_targets, uncopied
+from include.rollout.scaling import follows, most_instances, targets_of, uncopied
 from include.rollout.spec import RolloutSpec
 from include.rollout.stage import shadow_count
 from tests.unit.rollout.test_capacity import asked
@@ -57,7 +57,7 @@ def scaled(**candidate: Any) -> tuple[RolloutSpec, Baseline]:
 
 def test_the_target_is_productions_under_the_shadows_name() -> None:
     _, baseline = scaled()
-    (found,) = shadow_targets(baseline)
+    (found,) = targets_of(baseline, "shadow")
     of = {
         "ServiceNamespace": "sagemaker",
         "ResourceId": "endpoint/e/variant/shadow",
