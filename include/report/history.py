@@ -239,6 +239,7 @@ _ORDER[_ORDER.index(Kind.WINDOW) : _ORDER.index(Kind.WINDOW)] = [
 ]
 _ORDER[_ORDER.index(Kind.PROMOTION) : _ORDER.index(Kind.PROMOTION)] = [
     deployment_key("baseline.begun"),
+    deployment_key("baseline"),
     held_key(),
     withdrawn_key(),
     deployment_key("promoted.begun"),

@@ -26,12 +26,16 @@ def test_events_of_one_instant_are_told_cause_first(store):
     story.judge("PROMOTE", findings())
     story.write(Kind.OUTCOME, {"end": "PROMOTED", "reason": "r"}, after=0)
     story.write("deployment/promoted.begun", {"stage": "PROMOTED"}, after=0)
+    story.write("deployment/promoted.held", {"opens": "2026-03-02T09:00:00Z"}, after=0)
+    story.write("deployment/baseline", {"config": "c"}, after=0)
     story.write("deployment/baseline.begun", {"stage": "BASELINE"}, after=0)
     story.write(Kind.DECISION, {"action": "promote", "who": "the gates", "why": "r"}, after=0)
-    assert [what for _, what, _ in told(store, story)][-5:] == [
+    assert [what for _, what, _ in told(store, story)][-7:] == [
         "judged PROMOTE in reading 1",
         "decided to promote",
         "began to deploy the endpoint as it was before",
+        "deployed the endpoint as it was before",
+        "waits for a promotion window, until 2026-03-02 09:00:00 UTC",
         "began to deploy the candidate in production's place",
         "ended PROMOTED",
     ]
