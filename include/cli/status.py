@@ -38,8 +38,12 @@ def run(chosen: argparse.Namespace) -> int:
             shown["rollbacks"] = [dict(document) for document in after.values()]
         print(json.dumps(shown, indent=2, default=str))
         return 0
+    newest = reader.newest(chosen.most)
+    if not newest:
+        print(f"no rollout is recorded in {chosen.ledger} yet")
+        return 0
     table = Table("rollout", "spec", "opened", "end", "why")
-    for entry in reader.newest(chosen.most):
+    for entry in newest:
         outcome = entry.outcome or {}
         table.add_row(
             entry.rollout_id,

@@ -20,6 +20,12 @@ class ScalableTarget:
     target: Mapping[str, Any]
     policies: tuple[Mapping[str, Any], ...]
 
+    @property
+    def words(self) -> str:
+        """Say within which bounds it scales, and by what."""
+        by = ", ".join(policy["PolicyName"] for policy in self.policies)
+        return f"from {self.target['MinCapacity']} to {self.target['MaxCapacity']} instances, by {by or 'no policy'}"
+
 
 def follows(spec: RolloutSpec, baseline: Baseline) -> bool:
     """Say whether the shadow scales as production does: production scales, and nobody fixed the shadow's count."""

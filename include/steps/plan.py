@@ -19,6 +19,7 @@ from include.rollout.gate import ErrorRateGate, ErrorThresholdGate, LatencyGate,
 from include.rollout.names import resource_name
 from include.rollout.plan import GatePlan, Plan
 from include.rollout.rule import Severity
+from include.rollout.scaling import follows, targets_of
 from include.rollout.spec import Mode, RolloutSpec
 from include.rollout.stage import Stage, changes_model, differences, endpoint_config, shadow_variant
 from include.rollout.window import WindowSection, floor_to
@@ -81,7 +82,7 @@ def make_plan(
     gates = tuple(found[gate.name] for gate in spec.gates.rules if gate.name in found)
     return Plan(
         endpoint=baseline.endpoint,
-        changes=_changes(baseline, config(Stage.SHADOW)),
+        changes=(*_changes(baseline, config(Stage.SHADOW)), *_scaled(spec, baseline)),
         promotion_changes=_changes(baseline, config(Stage.PROMOTED)),
         instances=_instances(config(Stage.SHADOW), baseline),
         requests_per_second=rate,
@@ -95,6 +96,14 @@ def make_plan(
         warnings=capacity.warnings(spec, baseline, config(Stage.SHADOW), rate),
         cost=budget.planned_cost(spec, baseline),
     )
+
+
+def _scaled(spec: RolloutSpec, baseline: Baseline) -> tuple[str, ...]:
+    """Say within which bounds the shadow scales, and by what; nothing where it does not."""
+    if not follows(spec, baseline):
+        return ()
+    targets = targets_of(baseline, shadow_variant(baseline))
+    return tuple(f"which scales as production does, {found.words}" for found in targets)
 
 
 def _live(clients: Clients, spec: RolloutSpec, baseline: Baseline) -> tuple[float, float, tuple[Period, ...]]:

@@ -74,10 +74,7 @@ def _register(rollout: Rollout, lease: Lease, variant: str, stage: Stage) -> Non
     for found in targets_of(rollout.baseline, variant):
         rollout.leases.check(lease)
         scaling.register(rollout.clients, found.target, found.policies)
-        rollout.headline(stage)(
-            f"variant {variant} scales from {found.target['MinCapacity']} to {found.target['MaxCapacity']} instances, by "
-            f"{', '.join(policy['PolicyName'] for policy in found.policies) or 'no policy'}"
-        )
+        rollout.headline(stage)(f"variant {variant} scales {found.words}")
 
 
 def _deregister(rollout: Rollout, lease: Lease, variant: str, stage: Stage) -> None:

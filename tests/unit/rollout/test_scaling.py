@@ -73,6 +73,7 @@ def test_the_target_is_productions_under_the_shadows_name() -> None:
             "TargetTrackingScalingPolicyConfiguration": metric("shadow"),
         },
     )
+    assert found.words == "from 2 to 6 instances, by follow"
     assert uncopied(baseline) == ("by-alarm",)
     assert baseline.scaling[0]["policies"][0]["TargetTrackingScalingPolicyConfiguration"] == metric("blue")
 
